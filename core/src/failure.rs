@@ -1,0 +1,335 @@
+//! What failed, where, and what to do about it: owns the one type in which every failure reaches a person.
+//!
+//! Whoever notices a failure fills in what it knows; nothing is rendered before [`Failure`]'s `Display`, which is the
+//! one place that words it. Never carries an `io::Error`: outcomes of system calls arrive as [`OsError`].
+
+mod text;
+
+use crate::ids::{AttemptId, JobId};
+use crate::job::{PathBytes, ProgramRole};
+use alloc::string::String;
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+/// The outcome of a system call that failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OsError {
+    /// What kind of failure it is, as far as anyone decides by it.
+    pub kind: OsErrorKind,
+    /// The system's own words.
+    pub text: String,
+}
+
+/// Kinds of system failure that lead to different decisions or different advice.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum OsErrorKind {
+    /// ENOENT.
+    NotFound,
+    /// EEXIST or ENOTEMPTY.
+    Exists,
+    /// EACCES or EPERM, EROFS.
+    PermissionDenied,
+    /// ENOTDIR.
+    NotADirectory,
+    /// EISDIR.
+    IsADirectory,
+    /// ENOSPC or EDQUOT.
+    NoSpace,
+    /// ECONNREFUSED.
+    ConnectionRefused,
+    /// EADDRINUSE.
+    AddressInUse,
+    /// ETIMEDOUT.
+    TimedOut,
+    /// The bytes read are not what they should be (a broken gzip stream).
+    InvalidData,
+    /// ENOEXEC.
+    NotExecutable,
+    /// Anything else.
+    Other,
+}
+
+/// How a program ended.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ExitStatus {
+    /// By itself, with this code.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+impl ExitStatus {
+    /// Whether the program says that all went well.
+    pub fn is_success(self) -> bool {
+        self == ExitStatus::Code(0)
+    }
+}
+
+/// A failure, with all that is known about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What happened.
+    pub cause: Cause,
+    /// To which job.
+    pub job: Option<(JobId, String)>,
+    /// In which attempt of which task.
+    pub attempt: Option<AttemptId>,
+    /// How many attempts of the task had failed by then, this one included; zero where it does not matter.
+    pub attempts_failed: u32,
+    /// On which host.
+    pub host: Option<String>,
+    /// On which part of the input.
+    pub input: Option<InputRange>,
+    /// The end of what the program wrote to stderr.
+    #[serde(with = "serde_bytes")]
+    pub stderr_tail: Vec<u8>,
+}
+
+/// A byte range of an input file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputRange {
+    /// The file.
+    pub path: PathBytes,
+    /// Where the range begins.
+    pub offset: u64,
+    /// How long it is.
+    pub length_bytes: u64,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Cause {
+    /// An input names no file.
+    InputNotFound {
+        /// The input as it was given.
+        path: PathBytes,
+    },
+    /// An input could not be read.
+    InputUnreadable {
+        /// The file.
+        path: PathBytes,
+        /// Why.
+        error: OsError,
+    },
+    /// An input is not what it was when the job was planned.
+    InputChanged {
+        /// The file.
+        path: PathBytes,
+    },
+    /// The plan would have more splits than a job may have.
+    TooManySplits {
+        /// How many it would have.
+        splits: u64,
+    },
+    /// The output is there already.
+    OutputExists {
+        /// The output.
+        path: PathBytes,
+    },
+    /// Something beside or below the output could not be written.
+    OutputUnwritable {
+        /// What could not be written.
+        path: PathBytes,
+        /// Why.
+        error: OsError,
+    },
+    /// The worker does not see the job's staging directory: the output is not on storage it shares.
+    OutputNotShared {
+        /// The staging directory.
+        path: PathBytes,
+    },
+    /// A file of the worker's scratch could not be written or read.
+    Scratch {
+        /// The file.
+        path: PathBytes,
+        /// Why.
+        error: OsError,
+    },
+    /// A program could not be started.
+    ProgramNotStarted {
+        /// Mapper or reducer.
+        role: ProgramRole,
+        /// The program's name as it was given.
+        program: PathBytes,
+        /// Where it was to start.
+        directory: PathBytes,
+        /// Why not.
+        error: OsError,
+    },
+    /// A program ended with something else than success.
+    ProgramFailed {
+        /// Mapper or reducer.
+        role: ProgramRole,
+        /// Its command line.
+        command: String,
+        /// How it ended.
+        status: ExitStatus,
+    },
+    /// A program ended well but left input unread.
+    ProgramStoppedReading {
+        /// Mapper or reducer.
+        role: ProgramRole,
+        /// Its command line.
+        command: String,
+        /// Bytes it was to read and did not.
+        unread_bytes: u64,
+    },
+    /// A program's pipe could not be read or written.
+    ProgramPipe {
+        /// Mapper or reducer.
+        role: ProgramRole,
+        /// Why.
+        error: OsError,
+    },
+    /// A program printed a line longer than a record may be.
+    RecordTooLong {
+        /// Mapper or reducer.
+        role: ProgramRole,
+        /// The longest line allowed.
+        limit_bytes: u64,
+    },
+    /// A map output does not have the bytes that were written.
+    RunCorrupt {
+        /// The attempt that wrote it.
+        map: AttemptId,
+    },
+    /// A map output could not be fetched.
+    RunUnfetchable {
+        /// The attempt that wrote it.
+        map: AttemptId,
+        /// Why.
+        reason: String,
+    },
+    /// The worker of an attempt is gone.
+    WorkerLost,
+    /// The attempt was no longer wanted.
+    Killed,
+    /// The user cancelled the job.
+    Cancelled,
+    /// The Manager was told to stop.
+    ManagerStopped,
+    /// Nobody answers at an address.
+    Unreachable {
+        /// The address as it was given.
+        address: String,
+        /// What was looked for there.
+        whom: PeerKind,
+        /// Why.
+        error: OsError,
+    },
+    /// The connection to the Manager was lost and could not be had again.
+    ConnectionLost {
+        /// The Manager's address.
+        address: String,
+    },
+    /// An address cannot be listened on.
+    CannotListen {
+        /// The address as it was given.
+        address: String,
+        /// Why.
+        error: OsError,
+    },
+    /// Something answers at an address that does not speak Windrow's protocol, or breaks it.
+    NotWindrow {
+        /// The address.
+        address: String,
+        /// What was wrong with what it said.
+        violation: String,
+    },
+    /// The peer speaks another version of the protocol.
+    OtherVersion {
+        /// The address.
+        address: String,
+        /// Its version.
+        theirs: u32,
+        /// This program's version.
+        ours: u32,
+    },
+    /// The peer belongs to another cluster.
+    OtherCluster {
+        /// The address.
+        address: String,
+        /// The name of its cluster.
+        theirs: String,
+        /// The name that was asked for.
+        ours: String,
+    },
+    /// A job or an option says something that cannot be done.
+    Invalid {
+        /// What, in a sentence without a full stop.
+        what: String,
+        /// What to do, likewise.
+        remedy: String,
+    },
+}
+
+/// Whom an address was to belong to.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PeerKind {
+    /// The Manager.
+    Manager,
+    /// A worker's shuffle port.
+    Worker,
+}
+
+/// Whose fault a failed attempt is (design.md, Attempts): only the program's own count against its task.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Fault {
+    /// The user's program, or what it was told to read: counts, and ends the job after too many.
+    Program,
+    /// The job as a whole; no other attempt can do better.
+    Job,
+    /// The worker; the task runs elsewhere.
+    Worker,
+    /// A map output that cannot be had; the map runs again.
+    Shuffle,
+    /// Nobody's: the attempt was not wanted any more.
+    Nobody,
+}
+
+impl Failure {
+    /// A failure of which only the cause is known.
+    pub fn new(cause: Cause) -> Failure {
+        Failure { cause, job: None, attempt: None, attempts_failed: 0, host: None, input: None, stderr_tail: Vec::new() }
+    }
+
+    /// The same, told of a job.
+    #[must_use]
+    pub fn of_job(mut self, job: JobId, name: &str) -> Failure {
+        self.job = Some((job, name.into()));
+        self
+    }
+}
+
+impl Cause {
+    /// Whose fault it is, where it ended an attempt.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Cause::ProgramNotStarted { .. }
+            | Cause::ProgramFailed { .. }
+            | Cause::ProgramStoppedReading { .. }
+            | Cause::ProgramPipe { .. }
+            | Cause::RecordTooLong { .. }
+            | Cause::InputUnreadable { .. } => Fault::Program,
+            Cause::InputNotFound { .. }
+            | Cause::InputChanged { .. }
+            | Cause::TooManySplits { .. }
+            | Cause::OutputExists { .. }
+            | Cause::OutputUnwritable { .. }
+            | Cause::Cancelled
+            | Cause::ManagerStopped
+            | Cause::Invalid { .. } => Fault::Job,
+            Cause::OutputNotShared { .. }
+            | Cause::Scratch { .. }
+            | Cause::WorkerLost
+            | Cause::Unreachable { .. }
+            | Cause::ConnectionLost { .. }
+            | Cause::CannotListen { .. }
+            | Cause::NotWindrow { .. }
+            | Cause::OtherVersion { .. }
+            | Cause::OtherCluster { .. } => Fault::Worker,
+            Cause::RunCorrupt { .. } | Cause::RunUnfetchable { .. } => Fault::Shuffle,
+            Cause::Killed => Fault::Nobody,
+        }
+    }
+}

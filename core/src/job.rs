@@ -1,0 +1,283 @@
+//! What a job is: owns the user's specification, the plan made of it, and the figures reported about it.
+//!
+//! Plain data. The plan depends on the specification and the input alone, never on workers or slots.
+
+use crate::failure::Failure;
+use crate::ids::JobId;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use serde::{Deserialize, Serialize};
+
+/// A path or a word of a command line: any bytes, as Unix has it.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PathBytes(#[serde(with = "serde_bytes")] pub Vec<u8>);
+
+impl PathBytes {
+    /// The path of `name` inside this directory.
+    #[must_use]
+    pub fn join(&self, name: impl AsRef<[u8]>) -> PathBytes {
+        let mut path = self.0.clone();
+        if path.last() != Some(&b'/') {
+            path.push(b'/');
+        }
+        path.extend_from_slice(name.as_ref());
+        PathBytes(path)
+    }
+
+    /// The directory that holds this path, and its name in there; `None` for the root.
+    pub fn split_name(&self) -> Option<(PathBytes, &[u8])> {
+        let path = self.0.strip_suffix(b"/").unwrap_or(&self.0);
+        let slash = path.iter().rposition(|byte| *byte == b'/')?;
+        let (directory, name) = (&path[..slash.max(1)], &path[slash + 1..]);
+        (!name.is_empty()).then(|| (PathBytes(directory.to_vec()), name))
+    }
+}
+
+impl From<&str> for PathBytes {
+    fn from(text: &str) -> PathBytes {
+        PathBytes(text.as_bytes().to_vec())
+    }
+}
+
+impl fmt::Display for PathBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        String::from_utf8_lossy(&self.0).fmt(f)
+    }
+}
+
+impl fmt::Debug for PathBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", String::from_utf8_lossy(&self.0))
+    }
+}
+
+/// A program with its arguments; at least one word.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandLine {
+    /// The program, then its arguments.
+    pub words: Vec<PathBytes>,
+}
+
+impl fmt::Display for CommandLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, word) in self.words.iter().enumerate() {
+            let gap = if index == 0 { "" } else { " " };
+            let plain = !word.0.is_empty() && !word.0.iter().any(|byte| b" \t\n'\"\\".contains(byte));
+            if plain { write!(f, "{gap}{word}")? } else { write!(f, "{gap}'{word}'")? }
+        }
+        Ok(())
+    }
+}
+
+/// Which of a job's programs.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ProgramRole {
+    /// Reads splits, prints records.
+    Mapper,
+    /// Reads sorted records, prints output.
+    Reducer,
+}
+
+impl fmt::Display for ProgramRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ProgramRole::Mapper => "mapper",
+            ProgramRole::Reducer => "reducer",
+        })
+    }
+}
+
+/// What a user asks for. All paths are absolute.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobSpecification {
+    /// What the user calls it.
+    pub name: String,
+    /// Files, directories and glob patterns, in the user's order; what is named twice is read twice.
+    pub inputs: Vec<PathBytes>,
+    /// The directory to be made.
+    pub output: PathBytes,
+    /// Reads each split on stdin.
+    pub mapper: CommandLine,
+    /// Reads each partition on stdin; present exactly if `reducers` is not 0.
+    pub reducer: Option<CommandLine>,
+    /// Number of partitions (Hadoop: `mapreduce.job.reduces`); with 0 the mappers' output is the job's.
+    pub reducers: u32,
+    /// Bytes of input to a split at the most, where a file can be split.
+    pub split_bytes: u64,
+    /// Where the programs start.
+    pub directory: PathBytes,
+    /// Added to the worker's environment for the programs.
+    pub environment: Vec<(PathBytes, PathBytes)>,
+    /// Whether output files and directories are synced before the job counts as done.
+    pub sync: bool,
+}
+
+/// What a file was when it was looked at.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileIdentity {
+    /// The inode's number.
+    pub inode: u64,
+    /// Its length.
+    pub size_bytes: u64,
+    /// When it was last modified, in nanoseconds of the file system's clock.
+    pub modified_ns: i64,
+}
+
+/// How a file's bytes are to be read.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Encoding {
+    /// As they stand; the file can be split.
+    Plain,
+    /// Through gunzip; the file is one split.
+    Gzip,
+}
+
+impl Encoding {
+    /// The encoding that a file's suffix declares.
+    pub fn of_path(path: &PathBytes) -> Encoding {
+        if path.0.ends_with(b".gz") { Encoding::Gzip } else { Encoding::Plain }
+    }
+}
+
+/// One file of the input, as planned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputFile {
+    /// Where it is.
+    pub path: PathBytes,
+    /// What it was when the job was planned.
+    pub identity: FileIdentity,
+}
+
+/// A byte range of one input file, the unit of a map task.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Split {
+    /// Index of the file in [`Plan::inputs`].
+    pub input: u32,
+    /// Where the range begins.
+    pub offset: u64,
+    /// How long it is; of an encoded file, all its encoded bytes.
+    pub length_bytes: u64,
+}
+
+/// What a job reads and how it is divided. Made once, durable before the first launch.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Every file, in the order in which it is read.
+    pub inputs: Vec<InputFile>,
+    /// The splits, in the order of their map tasks.
+    pub splits: Vec<Split>,
+}
+
+/// Figures of an attempt, a task or a job; they add up.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Bytes that mappers were fed.
+    pub map_input_bytes: u64,
+    /// Lines that mappers were fed.
+    pub map_input_records: u64,
+    /// Bytes that mappers printed.
+    pub map_output_bytes: u64,
+    /// Lines that mappers printed.
+    pub map_output_records: u64,
+    /// Bytes written to runs before the last merge, on either side.
+    pub spilled_bytes: u64,
+    /// Bytes of runs fetched from another worker.
+    pub fetched_bytes: u64,
+    /// Lines that reducers were fed.
+    pub reduce_input_records: u64,
+    /// Different keys among them.
+    pub reduce_input_groups: u64,
+    /// Bytes of the job's output.
+    pub output_bytes: u64,
+    /// Lines of the job's output.
+    pub output_records: u64,
+}
+
+impl Counters {
+    /// Adds `other` to each figure.
+    pub fn add(&mut self, other: &Counters) {
+        self.map_input_bytes += other.map_input_bytes;
+        self.map_input_records += other.map_input_records;
+        self.map_output_bytes += other.map_output_bytes;
+        self.map_output_records += other.map_output_records;
+        self.spilled_bytes += other.spilled_bytes;
+        self.fetched_bytes += other.fetched_bytes;
+        self.reduce_input_records += other.reduce_input_records;
+        self.reduce_input_groups += other.reduce_input_groups;
+        self.output_bytes += other.output_bytes;
+        self.output_records += other.output_records;
+    }
+}
+
+/// Where a job is in its life, for whoever watches it.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum JobPhase {
+    /// Its inputs are being listed.
+    Planning,
+    /// Its tasks run, or wait for workers.
+    Running,
+    /// Its output is being put in place.
+    Committing,
+    /// It ended.
+    Ended,
+}
+
+/// How many of a job's tasks of one kind are where.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskCount {
+    /// All of them.
+    pub total: u32,
+    /// Attempts under way, fetching ones included.
+    pub running: u32,
+    /// Ended well.
+    pub done: u32,
+}
+
+/// How far a job is.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobProgress {
+    /// Which job.
+    pub job: JobId,
+    /// Where it is in its life.
+    pub phase: JobPhase,
+    /// Workers that may be given tasks.
+    pub workers: u32,
+    /// Workers that registered but whose heartbeats do not arrive.
+    pub workers_unheard: u32,
+    /// Its maps.
+    pub maps: TaskCount,
+    /// Runs that reduces have at hand, of all they need: maps × reducers.
+    pub runs_fetched: u64,
+    /// Its reduces.
+    pub reduces: TaskCount,
+    /// Bytes of its input.
+    pub input_bytes: u64,
+    /// Figures of finished tasks and of attempts under way.
+    pub counters: Counters,
+    /// Attempts that failed so far, for whatever reason.
+    pub attempts_failed: u32,
+}
+
+/// How a job ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobReport {
+    /// Which job.
+    pub job: JobId,
+    /// Its name.
+    pub name: String,
+    /// Where its output is.
+    pub output: PathBytes,
+    /// What went wrong; `None` if it succeeded.
+    pub failure: Option<Failure>,
+    /// Map tasks it had.
+    pub maps: u32,
+    /// Reduce tasks it had.
+    pub reduces: u32,
+    /// Attempts that failed on the way, for whatever reason.
+    pub attempts_failed: u32,
+    /// Figures of the attempts that count.
+    pub counters: Counters,
+    /// From acceptance to end, by the Manager's clock.
+    pub elapsed_us: u64,
+}

@@ -1,0 +1,58 @@
+//! The bounds of everything that could grow: owns each as a named constant with its reason.
+//!
+//! Nothing here is a setting; what a user may set is an option of the command and travels as data.
+
+use crate::time::{MILLISECOND_US, SECOND_US};
+
+/// Payload of one frame. A length above it closes the connection before anything is read.
+pub const FRAME_BYTES_MAX: usize = 1 << 20;
+/// Payload of one raw frame that carries part of a run.
+pub const CHUNK_BYTES: usize = 256 << 10;
+/// Unsent bytes of one connection; beyond it the peer is taken to have stopped reading.
+pub const UNSENT_BYTES_MAX: usize = 64 << 20;
+/// A datagram that fits every usual path unfragmented.
+pub const DATAGRAM_BYTES_MAX: usize = 1_200;
+/// How long a peer may take over its handshake.
+pub const HANDSHAKE_US: u64 = 10 * SECOND_US;
+/// Connections that one node keeps open.
+pub const CONNECTIONS_MAX: usize = 4_096;
+
+/// How long a worker whose connection closed may take to dial again before its tasks run elsewhere.
+pub const GRACE_US: u64 = SECOND_US;
+/// How often a worker that has not yet been heard sends its first heartbeat again.
+pub const FIRST_HEARTBEAT_US: u64 = 200 * MILLISECOND_US;
+/// First and greatest pause between two attempts to dial.
+pub const DIAL_BACKOFF_US: (u64, u64) = (50 * MILLISECOND_US, 2 * SECOND_US);
+/// How often running attempts report how far they are.
+pub const PROGRESS_US: u64 = 200 * MILLISECOND_US;
+
+/// Executions of one task that may fail by the program's own doing (Hadoop: `mapreduce.map.maxattempts`).
+pub const ATTEMPTS_PER_TASK: u32 = 4;
+/// Reduce tasks that one slot may have in their fetching at the same time.
+pub const FETCHING_PER_SLOT: u32 = 2;
+/// Reducers of one job.
+pub const REDUCERS_MAX: u32 = 100_000;
+/// Splits of one job.
+pub const SPLITS_MAX: usize = 1_000_000;
+/// Entries of one page of map outputs, inventories and answers to them.
+pub const PAGE_ENTRIES: usize = 4_096;
+
+/// Uncompressed payload at which a block of a run is closed; only a record larger than this makes a larger block.
+pub const BLOCK_BYTES: usize = 64 << 10;
+/// One record: a key and its value.
+pub const RECORD_BYTES_MAX: usize = 1 << 30;
+/// Bytes asked of a file or a pipe at a time.
+pub const READ_BYTES: usize = 256 << 10;
+/// Runs merged at once at the most; more are first merged in neighbouring groups.
+pub const MERGE_WIDTH_MAX: usize = 256;
+/// The least memory for sorting that an attempt is given.
+pub const SORT_BYTES_MIN: usize = 1 << 20;
+/// The end of a program's stderr that is kept and shown.
+pub const STDERR_TAIL_BYTES: usize = 8 << 10;
+/// How long pipes may stay open after a program has ended and its process group was killed.
+pub const DRAIN_US: u64 = 2 * SECOND_US;
+
+/// How long fetching one run may fail before its map is run again.
+pub const FETCH_PATIENCE_US: u64 = 10 * SECOND_US;
+/// Fetches from one other worker that may be under way for one worker.
+pub const FETCHES_PER_PEER: usize = 4;
