@@ -1,0 +1,426 @@
+//! Real processes for the whole-system tests: owns starting them, hearing what they say, and ending them.
+//!
+//! A test awaits events: lines that a process prints ([`Process::await_line`]), its end ([`Process::finish`]), words that
+//! a mapper or reducer sends ([`Arrivals`]). What a program waits for is a [`Gate`]. Where nothing announces an event (a
+//! process that is gone, a file that is removed) [`await_that`] looks again and again; it is the only place that pauses.
+//! Whatever was started here is killed when it is dropped.
+#![allow(dead_code)] // each test file uses a part of it
+
+pub mod reference;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+pub use rustix::process::Signal;
+use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+/// After so long an awaited event is taken to be never coming. No test depends on it to pass.
+const DEADLINE: Duration = Duration::from_secs(120);
+/// Set to the test's place in every process of it, and so found in all that they start.
+const MARK: &str = "WINDROW_TEST_PLACE";
+
+/// A test's own directory, removed with all in it when the test ends.
+pub struct Place(tempfile::TempDir);
+
+impl Place {
+    /// An empty one.
+    pub fn new() -> Place {
+        Place(tempfile::Builder::new().prefix("windrow-test-").tempdir().unwrap())
+    }
+
+    /// The path of a name in it.
+    pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Makes a directory, with those above it.
+    pub fn directory(&self, name: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(&path).unwrap();
+        path
+    }
+
+    /// Writes a file, and the directories above it.
+    pub fn file(&self, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, contents).unwrap();
+        path
+    }
+
+    /// Writes a shell script and gives the command that runs it.
+    pub fn program(&self, name: &str, script: &str) -> String {
+        // Not executed itself: a file just written cannot be, while another thread is between its fork and its exec.
+        format!("sh '{}'", self.file(name, script).display())
+    }
+
+    /// `windrow` with arguments, to be started in this place.
+    pub fn windrow<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_windrow"));
+        command.args(arguments).current_dir(self.0.path()).env_remove("WINDROW_MANAGER");
+        command.env(MARK, self.0.path()).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs `windrow` with arguments to its end.
+    pub fn finish<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Finished {
+        Process::start(&mut self.windrow(arguments)).finish()
+    }
+
+    /// The processes of this place that still live, each by its command line.
+    pub fn processes(&self) -> Vec<String> {
+        let mark = format!("{MARK}={}", self.0.path().display()).into_bytes();
+        let mut found = Vec::new();
+        for entry in fs::read_dir("/proc").unwrap().flatten() {
+            // A process may end while it is looked at, and then has no environment any more.
+            let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
+            if environment.split(|byte| *byte == 0).any(|variable| variable == mark) {
+                let command = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+                found.push(String::from_utf8_lossy(&command).replace('\0', " "));
+            }
+        }
+        found
+    }
+
+    /// Awaits that no process of this place lives.
+    pub fn await_no_processes(&self) {
+        await_that("no process is left", || match self.processes() {
+            left if left.is_empty() => Ok(()),
+            left => Err(left.join("\n")),
+        });
+    }
+}
+
+/// Looks until a condition holds that nothing announces. The error tells how it stands meanwhile.
+pub fn await_that(what: &str, condition: impl Fn() -> Result<(), String>) {
+    let end = Instant::now() + DEADLINE;
+    while let Err(still) = condition() {
+        assert!(Instant::now() < end, "awaited in vain that {what}; still: {still}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A process that was started, with all that it says.
+pub struct Process {
+    name: String,
+    child: Child,
+    handle: OwnedFd,
+    lines: Receiver<(Stream, Vec<u8>)>,
+    heard: Finished,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Stream {
+    Stdout,
+    Stderr,
+}
+
+/// What a process left.
+#[derive(Clone, Debug, Default)]
+pub struct Finished {
+    /// How it ended; `None` as long as it has not.
+    pub status: Option<ExitStatus>,
+    /// All it printed.
+    pub stdout: Vec<u8>,
+    /// All it said.
+    pub stderr: String,
+}
+
+impl Finished {
+    /// Panics unless the process ended well.
+    #[track_caller]
+    pub fn expect_success(self) -> Finished {
+        assert!(self.status.is_some_and(|status| status.success()), "{self}");
+        self
+    }
+
+    /// Panics unless the process exited with `code` and its stderr has each of `words` in it.
+    #[track_caller]
+    pub fn expect_failure(self, code: i32, words: &[&str]) -> Finished {
+        assert_eq!(self.status.and_then(|status| status.code()), Some(code), "{self}");
+        for word in words {
+            assert!(self.stderr.contains(word), "{word:?} is not in: {self}");
+        }
+        self
+    }
+}
+
+impl std::fmt::Display for Finished {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let printed = String::from_utf8_lossy(&self.stdout[..self.stdout.len().min(2_000)]);
+        write!(f, "status: {:?}\nstdout: {printed}\nstderr: {}", self.status, self.stderr)
+    }
+}
+
+impl Process {
+    /// Starts a command, listening to both of its streams.
+    pub fn start(command: &mut Command) -> Process {
+        let name = format!("{:?}", command.get_args().collect::<Vec<_>>());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let handle = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).unwrap();
+        let (sender, lines) = channel();
+        listen(Stream::Stdout, child.stdout.take().unwrap(), sender.clone());
+        listen(Stream::Stderr, child.stderr.take().unwrap(), sender);
+        Process { name, child, handle, lines, heard: Finished::default() }
+    }
+
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Awaits a line, on either stream, that has `words` in it, and gives it.
+    #[track_caller]
+    pub fn await_line(&mut self, words: &str) -> String {
+        let end = Instant::now() + DEADLINE;
+        loop {
+            let line = match self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(said) => self.hear(said),
+                Err(reason) => panic!("{} never said {words:?} ({reason}): {}", self.name, self.heard),
+            };
+            if line.contains(words) {
+                return line;
+            }
+        }
+    }
+
+    fn hear(&mut self, (stream, line): (Stream, Vec<u8>)) -> String {
+        let text = String::from_utf8_lossy(&line).trim_end().to_string();
+        match stream {
+            Stream::Stdout => self.heard.stdout.extend(line),
+            Stream::Stderr => self.heard.stderr.push_str(&String::from_utf8_lossy(&line)),
+        }
+        text
+    }
+
+    /// Sends a signal, unless the process has ended.
+    pub fn signal(&self, signal: Signal) {
+        let _ = pidfd_send_signal(&self.handle, signal);
+    }
+
+    /// Ends it with no chance to do anything about it.
+    pub fn kill(mut self) {
+        self.signal(Signal::KILL);
+        self.child.wait().unwrap();
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// Awaits its end.
+    #[track_caller]
+    pub fn finish(mut self) -> Finished {
+        let end = Instant::now() + DEADLINE;
+        loop {
+            match self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(said) => drop(self.hear(said)),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => panic!("{} does not end: {}", self.name, self.heard),
+            }
+        }
+        let patience = Timespec { tv_sec: 10, tv_nsec: 0 };
+        let ended = poll(&mut [PollFd::new(&self.handle, PollFlags::IN)], Some(&patience)).unwrap();
+        assert!(ended > 0, "{} closed its streams but does not end: {}", self.name, self.heard);
+        self.heard.status = Some(self.child.wait().unwrap());
+        self.heard.clone()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if !self.has_ended() {
+            self.signal(Signal::KILL);
+            let _ = self.child.wait();
+        }
+        if std::thread::panicking() {
+            while let Ok(said) = self.lines.try_recv() {
+                self.hear(said);
+            }
+            eprintln!("---- {}\n{}", self.name, self.heard);
+        }
+    }
+}
+
+fn listen(stream: Stream, from: impl Read + Send + 'static, to: Sender<(Stream, Vec<u8>)>) {
+    std::thread::spawn(move || {
+        let mut reader = BufReader::new(from);
+        let mut line = Vec::new();
+        while matches!(reader.read_until(b'\n', &mut line), Ok(1..)) {
+            // The test may have stopped listening; the process must not stop for that.
+            let _ = to.send((stream, std::mem::take(&mut line)));
+        }
+    });
+}
+
+/// A Manager and its workers, each with one slot and a work directory of its own in the test's place.
+pub struct Cluster {
+    /// The Manager.
+    pub manager: Process,
+    /// Its address.
+    pub address: String,
+    /// The workers by number; `None` once taken out.
+    pub workers: Vec<Option<Process>>,
+}
+
+impl Cluster {
+    /// Starts a Manager on a free port, and as many workers. Programs find their worker's number in `WORKER`.
+    pub fn start(place: &Place, workers: usize) -> Cluster {
+        let arguments =
+            ["manager", "--listen", "127.0.0.1:0", "--heartbeat", "200ms", "--lease", "2s", "--work-dir"];
+        let mut manager = place.windrow(arguments);
+        let mut manager = Process::start(manager.arg(place.path("manager")));
+        let line = manager.await_line("listening on ");
+        let (_, address) = line.split_once("listening on ").unwrap();
+        let address = address.split_whitespace().next().unwrap().to_string();
+        let mut cluster = Cluster { manager, address, workers: Vec::new() };
+        for _ in 0..workers {
+            cluster.add_worker(place, |_| ());
+        }
+        cluster
+    }
+
+    /// Starts one more worker, changed by `change`; gives its number.
+    pub fn add_worker(&mut self, place: &Place, change: impl FnOnce(&mut Command)) -> usize {
+        let number = self.workers.len();
+        let mut command = place.windrow(["worker", "--manager", &self.address, "--slots", "1", "--work-dir"]);
+        command.arg(place.path(format!("worker-{number}"))).env("WORKER", number.to_string());
+        // Elsewhere than the submitter, so that nothing works by being in the same directory.
+        command.current_dir("/");
+        change(&mut command);
+        self.workers.push(Some(Process::start(&mut command)));
+        number
+    }
+
+    /// `kill -9` of a worker.
+    pub fn kill_worker(&mut self, number: usize) {
+        self.workers[number].take().expect("a worker dies once").kill();
+    }
+
+    /// Submits a job and follows it to its end.
+    pub fn submit(&self, place: &Place, job: &[&str]) -> Finished {
+        self.start_submit(place, job).finish()
+    }
+
+    /// Submits a job.
+    pub fn start_submit(&self, place: &Place, job: &[&str]) -> Process {
+        Process::start(place.windrow(["submit", "--manager", &self.address]).args(job))
+    }
+
+    /// Panics unless every server lives and a small job succeeds.
+    #[track_caller]
+    pub fn expect_healthy(&mut self, place: &Place, output: &str) {
+        assert!(!self.manager.has_ended(), "the Manager is gone: {}", self.manager.heard);
+        for worker in self.workers.iter_mut().flatten() {
+            assert!(!worker.has_ended(), "a worker is gone: {}", worker.heard);
+        }
+        let input = place.file("healthy.txt", "b\na\n");
+        let input = input.to_str().unwrap();
+        self.submit(place, &["--input", input, "--output", output, "--mapper", "cat", "--reducer", "cat"])
+            .expect_success();
+        assert_eq!(parts(&place.path(output)).concat(), b"a\nb\n");
+    }
+}
+
+/// A line from the programs of a job to the test: `echo words >"$ARRIVALS"`.
+pub struct Arrivals {
+    /// For `--env`.
+    pub path: PathBuf,
+    lines: Receiver<String>,
+}
+
+impl Arrivals {
+    /// A new one in a place.
+    pub fn new(place: &Place, name: &str) -> Arrivals {
+        let (path, fifo) = fifo(place, name);
+        let (sender, lines) = channel();
+        // Lasts as long as the test program: the reader holds the pipe open for writing itself.
+        std::thread::spawn(move || {
+            for line in BufReader::new(fifo).lines() {
+                let _ = sender.send(line.unwrap());
+            }
+        });
+        Arrivals { path, lines }
+    }
+
+    /// Awaits the next line.
+    #[track_caller]
+    pub fn next(&self) -> String {
+        self.lines.recv_timeout(DEADLINE).expect("nobody arrived")
+    }
+}
+
+/// What programs wait for: `read -r _ <"$GATE"`.
+pub struct Gate {
+    /// For `--env`.
+    pub path: PathBuf,
+    fifo: File,
+}
+
+impl Gate {
+    /// A new one in a place, closed.
+    pub fn closed(place: &Place, name: &str) -> Gate {
+        let (path, fifo) = fifo(place, name);
+        Gate { path, fifo }
+    }
+
+    /// Lets pass all that wait or ever come: each takes one of many lines.
+    pub fn open(&mut self) {
+        self.fifo.write_all(&[b'\n'; 4_096]).unwrap();
+    }
+}
+
+/// A named pipe, held open for reading and writing, so that no one who opens it has to wait.
+fn fifo(place: &Place, name: &str) -> (PathBuf, File) {
+    let path = place.path(name);
+    mknodat(CWD, &path, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+    let file = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    (path, file)
+}
+
+/// The part files of an output, in order. Panics unless they are named as they should be, with `_SUCCESS` and nothing else.
+#[track_caller]
+pub fn parts(output: &Path) -> Vec<Vec<u8>> {
+    let mut files = files(output);
+    assert_eq!(files.remove("_SUCCESS").as_deref(), Some(&b""[..]), "{}", output.display());
+    for (index, name) in files.keys().enumerate() {
+        assert_eq!(*name, format!("part-{index:05}"), "{}", output.display());
+    }
+    files.into_values().collect()
+}
+
+/// The files of a directory by name.
+#[track_caller]
+pub fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = fs::read_dir(directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
+    entries
+        .map(|entry| {
+            let entry = entry.unwrap();
+            (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())
+        })
+        .collect()
+}
+
+/// The names in a directory, hidden ones too, in order.
+pub fn names(directory: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// The repository.
+pub fn repository() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}

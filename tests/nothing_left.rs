@@ -1,0 +1,205 @@
+//! Whatever ends a job or a server in good order, no process, scratch or staging is left of it.
+
+mod cluster;
+
+use cluster::{Arrivals, Cluster, Place, Process, Signal, await_that, names, parts};
+use std::path::Path;
+use std::process::Command;
+
+/// A program that says it has begun and then does not end by itself, nor does the child it has.
+const FOREVER: &str = "echo \"$1 $$\" >\"$ARRIVALS\"; sleep 1000 & sleep 1000";
+
+/// A place with an input, and programs that never end.
+struct Scene {
+    place: Place,
+    arrivals: Arrivals,
+    forever: String,
+}
+
+impl Scene {
+    fn set() -> Scene {
+        let place = Place::new();
+        for name in ["a", "b", "c"] {
+            place.file(&format!("input/{name}"), format!("{name}\n"));
+        }
+        place.directory("results");
+        place.directory("temporary");
+        let arrivals = Arrivals::new(&place, "arrivals");
+        let forever = place.program("forever", FOREVER);
+        Scene { place, arrivals, forever }
+    }
+
+    /// The arguments of a job that never ends by itself, stuck in its maps or in its reduces.
+    fn job(&self, stuck_in: Stuck) -> Vec<String> {
+        let (mapper, reducer) = match stuck_in {
+            Stuck::Map => (format!("{} map", self.forever), "cat".to_string()),
+            Stuck::Reduce => ("cat".to_string(), format!("{} reduce", self.forever)),
+        };
+        let arrivals = format!("ARRIVALS={}", self.arrivals.path.display());
+        let job = ["--input", "input", "--output", "results/output", "--env", &arrivals];
+        job.into_iter().chain(["--mapper", &mapper, "--reducer", &reducer]).map(String::from).collect()
+    }
+
+    /// Starts `run`, with its temporary files in the place.
+    fn run(&self, stuck_in: Stuck) -> Process {
+        let mut command = self.place.windrow(["run"].map(String::from).into_iter().chain(self.job(stuck_in)));
+        Process::start(command.env("TMPDIR", self.place.path("temporary")))
+    }
+
+    fn submit(&self, cluster: &Cluster, stuck_in: Stuck) -> Process {
+        cluster.start_submit(&self.place, &self.job(stuck_in).iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    #[track_caller]
+    fn expect_nothing_visible(&self) {
+        assert_eq!(names(&self.place.path("results")), [""; 0]);
+        assert_eq!(names(&self.place.path("temporary")), [""; 0]);
+    }
+}
+
+#[derive(Copy, Clone)]
+enum Stuck {
+    Map,
+    Reduce,
+}
+
+#[test]
+fn of_run_when_it_is_interrupted() {
+    for stuck_in in [Stuck::Map, Stuck::Reduce] {
+        for signal in [Signal::INT, Signal::TERM] {
+            let scene = Scene::set();
+            let run = scene.run(stuck_in);
+            scene.arrivals.next();
+            run.signal(signal);
+            run.finish().expect_failure(6, &[]);
+            scene.place.await_no_processes();
+            scene.expect_nothing_visible();
+        }
+    }
+}
+
+#[test]
+fn of_run_when_it_succeeds() {
+    let scene = Scene::set();
+    let mut run = scene.place.windrow(["run", "--input", "input", "--output", "results/output"]);
+    run.args(["--mapper", "cat", "--reducer", "cat"]).env("TMPDIR", scene.place.path("temporary"));
+    Process::start(&mut run).finish().expect_success();
+    assert!(scene.place.processes().is_empty());
+    assert_eq!(names(&scene.place.path("results")), ["output"]);
+    assert_eq!(names(&scene.place.path("temporary")), [""; 0]);
+}
+
+#[test]
+fn of_the_programs_of_run_when_it_is_killed() {
+    let scene = Scene::set();
+    let mapper = scene.place.program("mapper", "echo here >\"$ARRIVALS\"; exec sleep 1000");
+    let arrivals = format!("ARRIVALS={}", scene.arrivals.path.display());
+    let job =
+        ["run", "--input", "input", "--output", "results/output", "--mapper", &mapper, "--reducer", "cat"];
+    let run = Process::start(scene.place.windrow(job).args(["--env", &arrivals]));
+    scene.arrivals.next();
+    run.kill();
+    scene.place.await_no_processes();
+    assert!(!scene.place.path("results/output").exists());
+}
+
+#[test]
+fn of_a_child_that_a_program_leaves_behind() {
+    let scene = Scene::set();
+    let mapper = scene.place.program("mapper", "sleep 1000 & exec cat");
+    let job =
+        ["run", "--input", "input", "--output", "results/output", "--mapper", &mapper, "--reducer", "cat"];
+    scene.place.finish(job).expect_success();
+    assert_eq!(parts(&scene.place.path("results/output")).concat(), b"a\nb\nc\n");
+    scene.place.await_no_processes();
+}
+
+#[test]
+fn of_a_submitted_job_when_it_is_interrupted() {
+    for stuck_in in [Stuck::Map, Stuck::Reduce] {
+        let scene = Scene::set();
+        let mut cluster = Cluster::start(&scene.place, 2);
+        let submit = scene.submit(&cluster, stuck_in);
+        scene.arrivals.next();
+        submit.signal(Signal::INT);
+        submit.finish().expect_failure(6, &[]);
+        await_programs_gone(&scene.place);
+        scene.expect_nothing_visible();
+        cluster.expect_healthy(&scene.place, "healthy");
+        for worker in 0..2 {
+            await_scratch_empty(&scene.place.path(format!("worker-{worker}")));
+        }
+    }
+}
+
+#[test]
+fn of_a_worker_that_is_told_to_stop() {
+    let scene = Scene::set();
+    let mut cluster = Cluster::start(&scene.place, 1);
+    let mut submit = scene.submit(&cluster, Stuck::Map);
+    scene.arrivals.next();
+    let worker = cluster.workers[0].take().unwrap();
+    worker.signal(Signal::TERM);
+    worker.finish().expect_success();
+    await_programs_gone(&scene.place);
+    await_scratch_empty(&scene.place.path("worker-0"));
+    assert!(!submit.has_ended(), "the job ended with its only worker");
+    // Its tasks run elsewhere.
+    cluster.add_worker(&scene.place, |_| ());
+    scene.arrivals.next();
+}
+
+#[test]
+fn of_a_cluster_whose_manager_is_told_to_stop() {
+    let scene = Scene::set();
+    let Cluster { manager, address: _, workers } = {
+        let cluster = Cluster::start(&scene.place, 2);
+        let submit = scene.submit(&cluster, Stuck::Map);
+        scene.arrivals.next();
+        cluster.manager.signal(Signal::TERM);
+        submit.finish().expect_failure(5, &["windrow"]);
+        cluster
+    };
+    manager.finish().expect_success();
+    for worker in workers.iter().flatten() {
+        worker.signal(Signal::TERM);
+    }
+    for worker in workers.into_iter().flatten() {
+        worker.finish().expect_success();
+    }
+    scene.place.await_no_processes();
+    scene.expect_nothing_visible();
+}
+
+#[test]
+fn of_a_cluster_that_is_shut_down() {
+    let scene = Scene::set();
+    let Cluster { manager, address, workers } = Cluster::start(&scene.place, 3);
+    scene.place.finish(["shutdown", "--manager", &address]).expect_success();
+    manager.finish().expect_success();
+    for worker in workers.into_iter().flatten() {
+        worker.finish().expect_success();
+    }
+    scene.place.await_no_processes();
+    for worker in 0..3 {
+        await_scratch_empty(&scene.place.path(format!("worker-{worker}")));
+    }
+}
+
+fn await_programs_gone(place: &Place) {
+    await_that("no program of a job is left", || {
+        let left: Vec<String> =
+            place.processes().into_iter().filter(|command| !command.contains("windrow ")).collect();
+        if left.is_empty() { Ok(()) } else { Err(left.join("\n")) }
+    });
+}
+
+fn await_scratch_empty(work_directory: &Path) {
+    await_that("nothing is in the scratch", || {
+        if !work_directory.exists() {
+            return Ok(());
+        }
+        let found = Command::new("find").arg(work_directory).args(["-type", "f"]).output().unwrap().stdout;
+        if found.is_empty() { Ok(()) } else { Err(String::from_utf8_lossy(&found).into_owned()) }
+    });
+}

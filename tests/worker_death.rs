@@ -1,0 +1,145 @@
+//! `kill -9` of a worker in each phase of a job: the output is what it would have been.
+//!
+//! Where the job stands when the worker dies is not a matter of time: its programs say when they have begun, and go on
+//! only when they are let.
+
+mod cluster;
+
+use cluster::reference::{lines, sorted};
+use cluster::{Arrivals, Cluster, Gate, Place, parts};
+
+/// What the programs of these jobs do before they copy their input: say who they are, and wait.
+const SAY_AND_WAIT: &str = "echo \"$1 $WORKER\" >\"$ARRIVALS\"; read -r _ <\"$GATE\"; exec cat";
+const SAY: &str = "echo \"$1 $WORKER\" >\"$ARRIVALS\"; exec cat";
+
+/// A job over eight files, and what its programs speak and wait through.
+struct Scene {
+    place: Place,
+    cluster: Cluster,
+    arrivals: Arrivals,
+    gate: Gate,
+    records: Vec<Vec<u8>>,
+}
+
+const MAPS: usize = 8;
+
+impl Scene {
+    fn set(workers: usize) -> Scene {
+        let place = Place::new();
+        let mut records = Vec::new();
+        for map in 0..MAPS {
+            let text: String =
+                (0..20_000).map(|line| format!("{}\tmap {map}, line {line}\n", line % 997)).collect();
+            records.extend(lines(text.as_bytes()));
+            place.file(&format!("input/{map}"), text);
+        }
+        let cluster = Cluster::start(&place, workers);
+        let (arrivals, gate) = (Arrivals::new(&place, "arrivals"), Gate::closed(&place, "gate"));
+        Scene { place, cluster, arrivals, gate, records }
+    }
+
+    fn submit(&self, mapper: &str, reducer: &str, reducers: usize) -> cluster::Process {
+        let mapper = format!("{} map", self.place.program("mapper", mapper));
+        let reducer = format!("{} reduce", self.place.program("reducer", reducer));
+        let arrivals = format!("ARRIVALS={}", self.arrivals.path.display());
+        let gate = format!("GATE={}", self.gate.path.display());
+        let reducers = reducers.to_string();
+        let job = ["--input", "input", "--output", "output", "--mapper", &mapper, "--reducer", &reducer];
+        let options = ["--reducers", &reducers, "--env", &arrivals, "--env", &gate];
+        self.cluster.start_submit(&self.place, &[&job[..], &options[..]].concat())
+    }
+
+    /// Awaits the next program of a kind; gives the number of its worker.
+    fn next(&self, kind: &str) -> usize {
+        loop {
+            let line = self.arrivals.next();
+            if let Some((said, worker)) = line.split_once(' ')
+                && said == kind
+            {
+                return worker.parse().unwrap();
+            }
+        }
+    }
+
+    #[track_caller]
+    fn expect_output(&self, reducers: usize) {
+        let expected = sorted(self.records.clone(), reducers);
+        assert!(parts(&self.place.path("output")) == expected, "the output is not what it would have been");
+    }
+}
+
+#[test]
+fn in_the_map_phase() {
+    let mut scene = Scene::set(4);
+    let job = scene.submit(SAY_AND_WAIT, "cat", 3);
+    let begun = [0; 4].map(|_| scene.next("map"));
+    scene.cluster.kill_worker(begun[1]);
+    scene.gate.open();
+    job.finish().expect_success();
+    scene.expect_output(3);
+    // Seven others, and one map a second time.
+    for _ in begun.len()..MAPS + 1 {
+        assert_ne!(scene.next("map"), begun[1], "a dead worker was given a task");
+    }
+}
+
+#[test]
+fn in_the_shuffle() {
+    let mut scene = Scene::set(4);
+    // All maps but one run through, so reducers fetch while that one waits.
+    let waits = "read -r first; echo \"$1 $WORKER\" >\"$ARRIVALS\"; case $first in *'map 7,'*) read -r _ <\"$GATE\";; esac; \
+                 printf '%s\\n' \"$first\"; exec cat";
+    let mut job = scene.submit(waits, SAY, 8);
+    let begun: Vec<usize> = (0..MAPS).map(|_| scene.next("map")).collect();
+    await_shuffle(&mut job);
+    // One that has finished maps, and reduces in their shuffle; the map that waits may be its own or not.
+    scene.cluster.kill_worker(begun[0]);
+    scene.gate.open();
+    job.finish().expect_success();
+    scene.expect_output(8);
+}
+
+#[test]
+fn in_the_reduce_phase() {
+    let mut scene = Scene::set(4);
+    let job = scene.submit(SAY, SAY_AND_WAIT, 16);
+    let victim = scene.next("reduce");
+    scene.cluster.kill_worker(victim);
+    scene.gate.open();
+    job.finish().expect_success();
+    scene.expect_output(16);
+}
+
+#[test]
+fn of_all_workers_at_once() {
+    let mut scene = Scene::set(2);
+    let job = scene.submit(SAY_AND_WAIT, "cat", 2);
+    for _ in 0..2 {
+        scene.next("map");
+    }
+    scene.cluster.kill_worker(0);
+    scene.cluster.kill_worker(1);
+    scene.gate.open();
+    let newcomer = scene.cluster.add_worker(&scene.place, |_| ());
+    assert_eq!(scene.next("map"), newcomer);
+    job.finish().expect_success();
+    scene.expect_output(2);
+}
+
+#[test]
+fn and_its_programs_die_with_it() {
+    let mut scene = Scene::set(1);
+    let mut job = scene.submit("echo \"$1 $WORKER\" >\"$ARRIVALS\"; exec sleep 1000", "cat", 1);
+    let worker = scene.next("map");
+    scene.cluster.kill_worker(worker);
+    cluster::await_that("the mapper is gone", || {
+        let left = scene.place.processes();
+        if left.iter().any(|command| command.contains("sleep 1000")) { Err(left.join("\n")) } else { Ok(()) }
+    });
+    assert!(!job.has_ended(), "the job ended with its only worker");
+}
+
+/// Awaits that all maps but the last are done and reducers have fetched runs of them.
+fn await_shuffle(job: &mut cluster::Process) {
+    while job.await_line("map 7 of 8").contains("shuffle 0%") {}
+}
