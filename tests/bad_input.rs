@@ -214,7 +214,8 @@ fn options_that_make_no_sense_together() {
 
 /// A file system of its own with 2 MiB, or the reason why there is none.
 fn small_disk(place: &Place) -> Result<SmallDisk, String> {
-    let path = place.directory("small-disk");
+    // Where the first worker of a cluster has its scratch.
+    let path = place.directory("worker-0");
     let mount =
         Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "windrow-test"]).arg(&path).output();
     match mount {
@@ -260,13 +261,13 @@ fn a_full_disk_under_the_scratch() {
     place.directory("results");
     let job = ["--input", "input", "--output", "results/output", "--mapper", "cat", "--reducer", "cat"];
     let mut run = place.windrow(["run", "--memory", "4MiB"].iter().chain(&job));
-    let words = ["No space left on device", "small-disk"];
+    let words = ["No space left on device", "worker-0"];
     Process::start(run.env("TMPDIR", &disk.0)).finish().expect_failure(5, &words);
     assert_eq!(names(&place.path("results")), [""; 0]);
     // A worker with a full disk is one that others can stand in for.
     let mut cluster = Cluster::start(&place, 0);
     cluster.add_worker(&place, |command| {
-        command.arg("--work-dir").arg(disk.0.join("worker")).args(["--memory", "4MiB"]);
+        command.args(["--memory", "4MiB"]);
     });
     cluster.submit(&place, &job).expect_failure(5, &words);
     assert_eq!(names(&place.path("results")), [""; 0]);
