@@ -1,4 +1,4 @@
-//! The examples run as their READMEs say, and give what the shell alone gives.
+//! The examples run as they are described, and give what the shell alone gives; what the README says is so.
 
 mod cluster;
 
@@ -91,4 +91,49 @@ fn the_scripts_of_several_steps_say_how_they_are_used() {
         assert_eq!(status.code(), Some(1));
         assert!(String::from_utf8_lossy(&stderr).contains("usage: run.sh INPUT OUTPUT"));
     }
+}
+
+/// The fenced blocks of a document with this language, in order.
+fn blocks<'a>(document: &'a str, language: &str) -> Vec<&'a str> {
+    let opening = format!("```{language}\n");
+    document.split(&opening).skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
+}
+
+#[test]
+fn the_readme_shows_what_its_first_command_runs_and_prints() {
+    let readme = fs::read_to_string(repository().join("README.md")).unwrap();
+    let command = blocks(&readme, "sh").into_iter().find(|block| block.starts_with("windrow run")).unwrap();
+    let printed = blocks(&readme, "text")[0];
+    assert_eq!(shell(&Place::new(), command), printed);
+    let script = fs::read_to_string(repository().join("examples/quickstart.sh")).unwrap();
+    assert!(script.contains(command.trim_start_matches("windrow ")), "the script runs something else");
+}
+
+#[test]
+fn the_readme_names_options_and_exit_codes_that_exist() {
+    let place = Place::new();
+    let readme = fs::read_to_string(repository().join("README.md")).unwrap();
+    let help = ["run", "submit", "manager", "worker"]
+        .map(|command| shell(&place, &format!("windrow {command} --help")));
+    let known: Vec<&str> = help.iter().flat_map(|text| options(text)).collect();
+    // Cargo's own.
+    let others = ["--workspace", "--path"];
+    let named: Vec<&str> = options(&readme).into_iter().filter(|option| !others.contains(option)).collect();
+    assert!(named.len() > 20);
+    for option in named {
+        assert!(known.contains(&option), "README.md speaks of {option}");
+    }
+    let help = shell(&place, "windrow --help");
+    let (_, codes) = help.split_once("Exit codes:").unwrap();
+    for line in codes.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let (code, meaning) = line.split_once("  ").unwrap();
+        let row = format!("| {code} | {meaning} |");
+        assert!(readme.contains(&row), "README.md lacks {row}");
+    }
+}
+
+/// The long options that a text names.
+fn options(text: &str) -> Vec<&str> {
+    let words = text.split(|letter: char| !(letter.is_ascii_lowercase() || letter == '-'));
+    words.filter(|word| word.len() > 3 && word.starts_with("--") && !word.starts_with("---")).collect()
 }
