@@ -12,6 +12,7 @@
 
 extern crate alloc;
 
+pub mod backoff;
 pub mod client;
 pub mod data;
 pub mod failure;
@@ -21,5 +22,6 @@ pub mod limits;
 pub mod machine;
 pub mod manager;
 pub mod time;
+pub mod timers;
 pub mod wire;
 pub mod worker;

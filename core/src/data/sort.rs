@@ -138,8 +138,13 @@ impl SortBuffer {
 
     /// The records in order, once sorted.
     pub fn records(&self) -> impl Iterator<Item = (Partition, Record<'_>)> {
+        self.records_from(0)
+    }
+
+    /// The records in order, once sorted, but for so many of the first; for writing them out piece by piece.
+    pub fn records_from(&self, skipped: usize) -> impl Iterator<Item = (Partition, Record<'_>)> {
         assert!(self.sorted, "records are not in order yet");
-        self.entries.iter().map(|entry| (Partition(entry.partition), entry.record(&self.arena)))
+        self.entries[skipped..].iter().map(|entry| (Partition(entry.partition), entry.record(&self.arena)))
     }
 
     /// Whether there is no record to be written out now.
