@@ -6,6 +6,9 @@
 //!
 //! Order: partition, then key in unsigned bytes, then emission (Google's paper, 4.2).
 
+#[cfg(test)]
+mod tests;
+
 use super::key::{compare_beyond_prefix, prefix_of};
 use super::partition::partition_of;
 use super::record::Record;
