@@ -98,6 +98,34 @@ fn keys_that_agree_in_their_prefix_are_told_apart() {
 }
 
 #[test]
+fn an_output_that_ends_while_it_is_written_out_loses_nothing() {
+    let mut buffer = SortBuffer::new(0, 1);
+    assert_eq!(buffer.push(b"b\na\nlast"), Ok(Pressure::Open));
+    buffer.sort();
+    assert_eq!(buffer.finish(), Ok(Pressure::Full));
+    assert_eq!(buffer.records().count(), 2);
+    assert_eq!(buffer.clear(), Ok(Pressure::Open));
+    buffer.sort();
+    assert_eq!(buffer.records().next(), Some((Partition(0), Record { key: b"last", value: None })));
+    assert_eq!(buffer.clear(), Ok(Pressure::Open));
+    assert!(buffer.is_empty());
+}
+
+/// Long keys with long common beginnings, so that every depth of the sort is reached.
+#[test]
+fn keys_that_differ_late_are_told_apart() {
+    let mut input = Vec::new();
+    for at in 0..2_000_usize {
+        let (common, rest) = (at * 31 % 90, at * 17 % 4);
+        input.extend(vec![b'k'; common]);
+        input.extend(vec![b"\0a\xff"[at % 3]; rest]);
+        input.extend(alloc::format!("\t{at}\n").into_bytes());
+    }
+    let mut buffer = SortBuffer::new(0, 3);
+    assert_eq!(run(&mut buffer, &input, &[READ_BYTES]).concat(), stably_sorted(lines_of(&input, 3)));
+}
+
+#[test]
 fn an_empty_output_has_no_record() {
     let mut buffer = SortBuffer::new(0, 3);
     assert_eq!(buffer.finish(), Ok(Pressure::Open));
