@@ -206,6 +206,38 @@ fn blocks_hold_what_they_may() {
 }
 
 #[test]
+fn a_large_record_is_held_once_on_its_way() {
+    let large = vec![b'x'; 8 * COMPRESSED_BYTES_MAX];
+    let mut writer = RunWriter::new();
+    writer.push(Record { key: b"before", value: None });
+    writer.push(Record { key: b"key", value: Some(&large) });
+    writer.push(Record { key: b"last", value: None });
+    writer.finish();
+    let allowed = large.len() + large.len() / 4 + 8 * BLOCK_BYTES;
+    assert!(writer.held_bytes() <= allowed, "{}", writer.held_bytes());
+    let run = writer.outgoing().to_vec();
+    writer.clear_outgoing();
+    assert!(writer.held_bytes() <= 8 * BLOCK_BYTES);
+
+    let mut cursor = RunCursor::new();
+    let mut rest = &run[..];
+    let mut values = Vec::new();
+    loop {
+        match cursor.advance().unwrap() {
+            Advance::Record => values.push(cursor.record().value.map(<[u8]>::len)),
+            Advance::Starved => {
+                let (chunk, left) = rest.split_at(rest.len().min(cursor.wanted_bytes()));
+                cursor.push(chunk);
+                rest = left;
+            }
+            Advance::End => break,
+        }
+        assert!(cursor.held_bytes() <= allowed, "{}", cursor.held_bytes());
+    }
+    assert_eq!(values, [None, Some(large.len()), None]);
+}
+
+#[test]
 fn writer_makes_one_stream_of_many_runs_however_it_is_drained() {
     let runs: [Vec<Owned>; 4] = [
         vec![(b"a".to_vec(), None); 3],
