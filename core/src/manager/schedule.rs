@@ -59,8 +59,11 @@ impl Manager {
             let worker = self.registry.get(*worker).expect("the order names registered workers");
             worker.gathering() < worker.slots.saturating_mul(FETCHING_PER_SLOT)
         };
-        let mut candidates = self.registry.by_gathering().take_while(has_room);
-        let Some(worker) = candidates.find(|worker| !execution.excluded.contains(worker)) else { return false };
+        let worker = {
+            let mut candidates = self.registry.by_gathering().take_while(has_room);
+            candidates.find(|worker| !execution.excluded.contains(worker))
+        };
+        let Some(worker) = worker else { return false };
         let attempt = execution.reduces.launch(job, TaskId::Reduce(index), self.config.epoch);
         self.registry.begin_gathering(worker);
         self.launch(attempt, worker, AttemptStage::Gathering);
