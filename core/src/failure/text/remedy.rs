@@ -22,7 +22,7 @@ impl Failure {
 
 /// The command line that repeats a failed mapper on its input.
 fn by_hand(command: &str, status: ExitStatus, input: &InputRange) -> Option<String> {
-    if shell_hint(status).is_some() {
+    if shell_hint(status).is_some() || is_unmatched(command, status) {
         return None;
     }
     let InputRange { path, offset, length_bytes } = input;
@@ -35,6 +35,13 @@ fn by_hand(command: &str, status: ExitStatus, input: &InputRange) -> Option<Stri
             format!("run it by hand: tail -c +{first} {path} | head -c {length_bytes} | {command}")
         }
     })
+}
+
+/// Whether a program is a grep that found nothing, the one success that looks like a failure.
+fn is_unmatched(command: &str, status: ExitStatus) -> bool {
+    let program = command.split(' ').next().unwrap_or_default();
+    let name = program.rsplit('/').next().unwrap_or_default();
+    status == ExitStatus::Code(1) && matches!(name, "grep" | "egrep" | "fgrep" | "zgrep" | "rg")
 }
 
 /// What an end of a program says by itself about its reason.
@@ -76,6 +83,10 @@ impl Cause {
             Cause::ProgramNotStarted { role, program, directory, error } => {
                 Some(startable(*role, program, directory, error.kind))
             }
+            Cause::ProgramFailed { command, status, .. } if is_unmatched(command, *status) => Some(
+                "sed -n '/…/p' or awk '/…/' in its place: grep fails where nothing matches, as in a part of the input"
+                    .into(),
+            ),
             Cause::ProgramFailed { role, command: _, status } => Some(match (shell_hint(*status), role) {
                 (Some(hint), _) => hint.into(),
                 (None, ProgramRole::Mapper) => "run it by hand on a few lines of its input".into(),
@@ -132,6 +143,7 @@ impl Cause {
 
 fn unreadable(path: &PathBytes, error: OsErrorKind) -> String {
     match error {
+        _ if is_standard_stream(path) => "check what standard input comes from".into(),
         OsErrorKind::PermissionDenied => {
             format!("chmod a+r {}, or run the workers as a user who may read it", Quoted(path))
         }
@@ -146,6 +158,7 @@ fn unreadable(path: &PathBytes, error: OsErrorKind) -> String {
 fn unwritable(path: &PathBytes, error: OsErrorKind) -> String {
     let parent = parent_of(path);
     match error {
+        _ if is_standard_stream(path) => "check what standard output goes to".into(),
         OsErrorKind::NotFound => format!("mkdir -p {}", Quoted(&parent)),
         OsErrorKind::PermissionDenied => {
             format!("chmod u+w {}, or choose an --output in a directory that may be written", Quoted(&parent))
@@ -205,6 +218,11 @@ fn reachable(address: &str, whom: PeerKind, error: OsErrorKind) -> String {
             "check that workers reach each other's shuffle ports (see --shuffle-listen and --advertise of `windrow worker`)".into()
         }
     }
+}
+
+/// Whether a path is what people write for standard input or output.
+fn is_standard_stream(path: &PathBytes) -> bool {
+    path.0 == b"-"
 }
 
 /// The directory that holds a path.

@@ -68,6 +68,14 @@ fn table() -> Vec<(Cause, &'static str)> {
             "input `/data/in.txt` cannot be read: Input/output error\n  try: check the storage that holds it",
         ),
         (
+            Cause::InputUnreadable { path: "-".into(), error: os(IsADirectory, "Is a directory") },
+            "input `-` cannot be read: Is a directory\n  try: check what standard input comes from",
+        ),
+        (
+            Cause::OutputUnwritable { path: "-".into(), error: os(NoSpace, "No space left on device") },
+            "output `-` cannot be written: No space left on device\n  try: check what standard output goes to",
+        ),
+        (
             Cause::InputChanged { path: path() },
             "input `/data/in.txt` changed while the job ran\n  try: run the job again once nothing writes to it",
         ),
@@ -149,6 +157,15 @@ fn table() -> Vec<(Cause, &'static str)> {
             failed(ProgramRole::Reducer, ExitStatus::Code(3)),
             "reducer `./map.py -v` ended with exit code 3\n  \
              try: run it by hand on a few lines of what the mapper prints, sorted by key",
+        ),
+        (
+            Cause::ProgramFailed {
+                role: ProgramRole::Mapper,
+                command: "/bin/grep ERROR".into(),
+                status: ExitStatus::Code(1),
+            },
+            "mapper `/bin/grep ERROR` ended with exit code 1\n  \
+             try: sed -n '/…/p' or awk '/…/' in its place: grep fails where nothing matches, as in a part of the input",
         ),
         (
             failed(ProgramRole::Mapper, ExitStatus::Code(127)),
