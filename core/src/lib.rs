@@ -20,6 +20,7 @@ pub mod job;
 pub mod limits;
 pub mod machine;
 pub mod manager;
+mod shown;
 pub mod time;
 pub mod wire;
 pub mod worker;

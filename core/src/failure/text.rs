@@ -4,18 +4,17 @@
 //! indented. Nothing that came from outside reaches a terminal raw: control characters are escaped.
 
 mod remedy;
-mod shown;
 mod status;
 
 use super::{Cause, Failure, InputRange, OsError, OsErrorKind, PeerKind};
 use crate::ids::AttemptId;
 use crate::job::{PathBytes, ProgramRole};
 use crate::limits::SPLITS_MAX;
+use crate::shown::{Shown, Size};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
-use shown::{Shown, Size};
 
 /// Lines of a program's stderr that are shown at the most.
 const STDERR_LINES_MAX: usize = 20;

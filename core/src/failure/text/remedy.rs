@@ -1,9 +1,9 @@
 //! What to do about a failure: owns one piece of advice for each cause, and only advice that is true of it.
 
-use super::shown::{Quoted, Shown};
 use super::{is_path, is_pattern};
 use crate::failure::{Cause, ExitStatus, Failure, InputRange, OsErrorKind, PeerKind};
 use crate::job::{Encoding, PathBytes, ProgramRole};
+use crate::shown::{Quoted, Shown};
 use alloc::format;
 use alloc::string::{String, ToString};
 

@@ -1,6 +1,6 @@
 use crate::failure::{Cause, ExitStatus, Failure, InputRange, OsError, OsErrorKind, PeerKind};
 use crate::ids::{AttemptId, Epoch, JobId, TaskId};
-use crate::job::{PathBytes, ProgramRole};
+use crate::job::{CommandLine, PathBytes, ProgramRole};
 use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -409,6 +409,16 @@ fn of_a_long_stderr_the_last_lines_are_shown() {
     let shown: Vec<&str> = text.lines().skip(2).collect();
     assert_eq!(shown.len(), 21);
     assert_eq!((shown[0], shown[1], shown[20]), ("    …", "    line 31", "    line 50"));
+}
+
+#[test]
+fn a_command_can_be_typed_as_it_is_shown() {
+    let shown = |words: &[&str]| {
+        CommandLine { words: words.iter().map(|word| PathBytes::from(*word)).collect() }.to_string()
+    };
+    assert_eq!(shown(&["./map.py", "-n", "1"]), "./map.py -n 1");
+    assert_eq!(shown(&["awk", "{print $1}", "", "it's"]), "awk '{print $1}' '' 'it'\\''s'");
+    assert_eq!(shown(&["grep", "a|b", "*"]), "grep 'a|b' '*'");
 }
 
 #[test]

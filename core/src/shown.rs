@@ -4,7 +4,7 @@ use crate::job::PathBytes;
 use core::fmt::{self, Write};
 
 /// Bytes of a stranger as text on one line: what is no UTF-8 replaced, control characters but tabs escaped.
-pub(super) struct Shown<'a>(pub(super) &'a [u8]);
+pub(crate) struct Shown<'a>(pub(crate) &'a [u8]);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -25,7 +25,7 @@ impl fmt::Display for Shown<'_> {
 }
 
 /// A path as a word of a shell's command line.
-pub(super) struct Quoted<'a>(pub(super) &'a PathBytes);
+pub(crate) struct Quoted<'a>(pub(crate) &'a PathBytes);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -46,7 +46,7 @@ impl fmt::Display for Quoted<'_> {
 }
 
 /// A number of bytes, by the largest unit that gives a whole number.
-pub(super) struct Size(pub(super) u64);
+pub(crate) struct Size(pub(crate) u64);
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
