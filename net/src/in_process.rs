@@ -4,6 +4,7 @@
 use crate::mailbox::{Gone, Mail, Mailbox};
 use crate::stream::{Dialler, NO_ADDRESS, Stream};
 use mio::net::UnixStream;
+use rustix::io::Errno;
 use std::io;
 use std::net::SocketAddr;
 
@@ -24,7 +25,7 @@ impl<L: Send> Dialler for InProcessDialler<L> {
         let (near, far) = UnixStream::pair()?;
         match self.mailbox.deliver(Mail::Stream(Box::new(far), NO_ADDRESS)) {
             Ok(()) => Ok(Box::new(near)),
-            Err(Gone) => Err(io::ErrorKind::ConnectionRefused.into()),
+            Err(Gone) => Err(Errno::CONNREFUSED.into()),
         }
     }
 }
