@@ -20,12 +20,15 @@ pub mod disk;
 pub mod driver;
 pub mod entropy;
 mod in_process;
+pub mod journal_file;
 pub mod mailbox;
+pub mod manager_files;
 pub mod os_error;
 mod path;
 pub mod spawner;
 pub mod stop_handle;
 pub mod stream;
 mod thread;
+pub mod work_directory;
 
 pub use stop_handle::StopHandle;
