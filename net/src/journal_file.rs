@@ -5,7 +5,7 @@
 //! little-endian. Records that arrive while one sync runs share the next. A failed write or sync is fatal: what the
 //! file holds then is unknown until another life reads it.
 
-use crate::os_error::os_error;
+use crate::os_error::{cannot_start, os_error};
 use crate::thread;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::fs::File;
@@ -50,12 +50,8 @@ impl JournalFile {
         let file = begin_file(&path).map_err(|error| unwritable(&path, &error))?;
         let (records, receiver) = unbounded();
         let writer = Writer { path, file, group: Vec::new(), report };
-        let thread = thread::spawn("journal", move || writer.run(&receiver)).map_err(|error| {
-            Failure::new(Cause::Invalid {
-                what: format!("the journal's thread cannot be started: {}", os_error(&error).text),
-                remedy: "raise the limit of processes and threads".into(),
-            })
-        })?;
+        let thread = thread::spawn("journal", move || writer.run(&receiver))
+            .map_err(|error| cannot_start("the journal's thread", &error))?;
         Ok(JournalFile { records: Some(records), thread: Some(thread) })
     }
 

@@ -25,6 +25,8 @@ pub mod mailbox;
 pub mod manager_files;
 pub mod os_error;
 mod path;
+pub mod scratch;
+pub mod shuffle_thread;
 pub mod spawner;
 pub mod stop_handle;
 pub mod stream;

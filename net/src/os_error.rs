@@ -2,11 +2,19 @@
 
 use rustix::io::Errno;
 use std::io;
-use windrow_core::failure::{OsError, OsErrorKind};
+use windrow_core::failure::{Cause, Failure, OsError, OsErrorKind};
 
 /// The error in the machines' terms.
 pub fn os_error(error: &io::Error) -> OsError {
     OsError { kind: kind(error), text: text(error) }
+}
+
+/// The failure of a part of this process that the system did not let begin: a thread, a socket, an event queue.
+pub(crate) fn cannot_start(what: &str, error: &io::Error) -> Failure {
+    Failure::new(Cause::Invalid {
+        what: format!("{what} cannot be started: {}", os_error(error).text),
+        remedy: "see to the limits of open files and processes (`ulimit -n`, `ulimit -u`)".into(),
+    })
 }
 
 fn kind(error: &io::Error) -> OsErrorKind {

@@ -15,6 +15,7 @@ use crate::datagram::{DatagramSocket, Received};
 use crate::mailbox::{Inbox, Mail, Mailbox};
 use crate::os_error::os_error;
 use crate::stream::{Dialler, Stream};
+use crate::thread::AbortOnPanic;
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
 use std::collections::VecDeque;
@@ -66,7 +67,6 @@ pub struct Driver<N: Node, P> {
     clock: Clock,
     poll: Poll,
     inbox: Inbox<N::Local>,
-    mailbox: Mailbox<N::Local>,
     listener: Option<Listener>,
     datagrams: Option<DatagramSocket>,
     may_receive: bool,
@@ -90,23 +90,43 @@ struct Listener {
     paused_until: Option<Time>,
 }
 
+/// Where a driver sleeps and is woken; made before the driver, for its performer may need the mailbox.
+pub struct EventLoop<L> {
+    poll: Poll,
+    inbox: Inbox<L>,
+    mailbox: Mailbox<L>,
+}
+
+impl<L> EventLoop<L> {
+    /// One of the system's event queues, with a mailbox.
+    pub fn open() -> io::Result<EventLoop<L>> {
+        let poll = Poll::new()?;
+        let (mailbox, inbox) = Inbox::new(Waker::new(poll.registry(), MAIL)?);
+        Ok(EventLoop { poll, inbox, mailbox })
+    }
+
+    /// Where other threads leave what the node is to be told.
+    pub fn mailbox(&self) -> &Mailbox<L> {
+        &self.mailbox
+    }
+}
+
 impl<N: Node, P: Performer<N>> Driver<N, P> {
     /// A driver without listener and datagrams.
     pub fn new(
+        events: EventLoop<N::Local>,
         node: N,
-        performer: impl FnOnce(&Mailbox<N::Local>) -> P,
+        performer: P,
         dialler: Box<dyn Dialler>,
     ) -> io::Result<Self> {
-        let poll = Poll::new()?;
-        let (mailbox, inbox) = Inbox::new(Waker::new(poll.registry(), MAIL)?);
+        let EventLoop { poll, inbox, .. } = events;
         let connections = Connections::new(poll.registry().try_clone()?, FIRST_CONNECTION);
         Ok(Driver {
             node,
-            performer: performer(&mailbox),
+            performer,
             clock: Clock::start(),
             poll,
             inbox,
-            mailbox,
             listener: None,
             datagrams: None,
             may_receive: false,
@@ -132,14 +152,10 @@ impl<N: Node, P: Performer<N>> Driver<N, P> {
         Ok(())
     }
 
-    /// Where other threads leave what the node is to be told.
-    pub fn mailbox(&self) -> &Mailbox<N::Local> {
-        &self.mailbox
-    }
-
     /// Runs until the performer or a letter ends it; then waits, a second at the most, until peers have read what was
     /// said to them last.
     pub fn run(mut self) -> Result<(), Failure> {
+        let _guard = AbortOnPanic;
         let mut events = Events::with_capacity(256);
         self.settle();
         while self.outcome.is_none() {

@@ -18,23 +18,34 @@ struct Running {
     thread: JoinHandle<Result<(), Failure>>,
 }
 
-fn driver(manner: Manner, dialler: Box<dyn Dialler>) -> (Driver<Toy, Watcher>, Receiver<Told>) {
-    let (sender, told) = crossbeam_channel::unbounded();
-    (Driver::new(Toy::new(manner), |_| Watcher(sender), dialler).unwrap(), told)
+struct Prepared {
+    mailbox: Mailbox<Order>,
+    told: Receiver<Told>,
+    driver: Driver<Toy, Watcher>,
 }
 
-fn run((driver, told): (Driver<Toy, Watcher>, Receiver<Told>)) -> Running {
-    let mailbox = driver.mailbox().clone();
-    let thread = thread::spawn("toy", || driver.run()).unwrap();
-    Running { mailbox, told, thread }
+fn driver(manner: Manner, dialler: Box<dyn Dialler>) -> Prepared {
+    let (sender, told) = crossbeam_channel::unbounded();
+    let events = EventLoop::open().unwrap();
+    let mailbox = events.mailbox().clone();
+    Prepared {
+        mailbox,
+        told,
+        driver: Driver::new(events, Toy::new(manner), Watcher(sender), dialler).unwrap(),
+    }
+}
+
+fn run(prepared: Prepared) -> Running {
+    let Prepared { mailbox, told, driver } = prepared;
+    Running { mailbox, told, thread: thread::spawn("toy", || driver.run()).unwrap() }
 }
 
 fn listening(manner: Manner) -> (Running, SocketAddr) {
     let listener = TcpListener::bind(NO_ADDRESS).unwrap();
     let address = listener.local_addr().unwrap();
-    let (mut driver, told) = driver(manner, Box::new(TcpDialler));
-    driver.listen(listener).unwrap();
-    (run((driver, told)), address)
+    let mut prepared = driver(manner, Box::new(TcpDialler));
+    prepared.driver.listen(listener).unwrap();
+    (run(prepared), address)
 }
 
 impl Running {
@@ -144,9 +155,9 @@ fn datagrams_over_udp_and_over_a_pair() {
 
 fn exchange_datagrams(sockets: [DatagramSocket; 2], [left_address, right_address]: [SocketAddr; 2]) {
     let [left, right] = sockets.map(|socket| {
-        let (mut driver, told) = driver(Manner::Listen, Box::new(TcpDialler));
-        driver.use_datagrams(socket).unwrap();
-        run((driver, told))
+        let mut prepared = driver(Manner::Listen, Box::new(TcpDialler));
+        prepared.driver.use_datagrams(socket).unwrap();
+        run(prepared)
     });
     left.mailbox.send(Order::SendDatagram(right_address, b"ping".to_vec()));
     assert_eq!(right.event(), NetworkEvent::Datagram { from: left_address, bytes: b"ping".to_vec() });
@@ -161,7 +172,8 @@ fn a_timer_wakes_the_node() {
     let (sender, _told) = crossbeam_channel::unbounded();
     let mut toy = Toy::new(Manner::Listen);
     toy.heartbeat = Some(Time::from_us(5_000));
-    let driver = Driver::new(toy, |_| Watcher(sender), Box::new(TcpDialler)).unwrap();
+    let events = EventLoop::open().unwrap();
+    let driver = Driver::new(events, toy, Watcher(sender), Box::new(TcpDialler)).unwrap();
     assert_eq!(driver.run(), Ok(()), "the toy ends when its timer fires");
 }
 

@@ -134,6 +134,7 @@ impl Dialler for NoDialler {
 /// A driver with one scripted connection, which its peer dialled.
 struct Stage {
     driver: Driver<Toy, Watcher>,
+    mailbox: Mailbox<Order>,
     script: Arc<Mutex<Script>>,
     told: crossbeam_channel::Receiver<Told>,
 }
@@ -144,10 +145,12 @@ const NAME: ConnectionId = ConnectionId::accepted(0);
 impl Stage {
     fn new(manner: Manner, script: Script) -> Stage {
         let (sender, told) = crossbeam_channel::unbounded();
-        let mut driver = Driver::new(Toy::new(manner), |_| Watcher(sender), Box::new(NoDialler)).unwrap();
+        let events = EventLoop::open().unwrap();
+        let mailbox = events.mailbox().clone();
+        let mut driver = Driver::new(events, Toy::new(manner), Watcher(sender), Box::new(NoDialler)).unwrap();
         let script = Arc::new(Mutex::new(script));
         driver.take_stream(Box::new(Scripted(script.clone())), NO_ADDRESS);
-        Stage { driver, script, told }
+        Stage { driver, mailbox, script, told }
     }
 
     fn script(&self) -> MutexGuard<'_, Script> {
@@ -155,7 +158,7 @@ impl Stage {
     }
 
     fn order(&mut self, order: Order) {
-        self.driver.mailbox().send(order);
+        self.mailbox.send(order);
         self.driver.inbox.woken();
     }
 
