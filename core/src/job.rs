@@ -4,6 +4,7 @@
 
 use crate::failure::Failure;
 use crate::ids::{AttemptId, JobId};
+use crate::shown::Quoted;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -59,12 +60,12 @@ pub struct CommandLine {
     pub words: Vec<PathBytes>,
 }
 
+/// As one would type it in a shell.
 impl fmt::Display for CommandLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, word) in self.words.iter().enumerate() {
             let gap = if index == 0 { "" } else { " " };
-            let plain = !word.0.is_empty() && !word.0.iter().any(|byte| b" \t\n'\"\\".contains(byte));
-            if plain { write!(f, "{gap}{word}")? } else { write!(f, "{gap}'{word}'")? }
+            write!(f, "{gap}{}", Quoted(word))?;
         }
         Ok(())
     }

@@ -64,7 +64,6 @@ pub enum Record {
     },
 }
 
-
 /// The order of records and of what waits for them. `E` is an effect on the world.
 #[derive(Debug)]
 pub struct Journal<E> {
@@ -115,7 +114,10 @@ impl<E> Journal<E> {
     pub fn check_invariants(&self) {
         let mut last = Sequence(0);
         for (sequence, _) in &self.held {
-            assert!(*sequence >= last && *sequence <= self.appended, "effects wait in order, for records that exist");
+            assert!(
+                *sequence >= last && *sequence <= self.appended,
+                "effects wait in order, for records that exist"
+            );
             last = *sequence;
         }
     }

@@ -16,7 +16,7 @@ mod registry;
 mod schedule;
 mod sessions;
 
-use crate::ids::{AttemptId, ConnectionId, Incarnation, Epoch, JobId, OperationId, Sequence};
+use crate::ids::{AttemptId, ConnectionId, Epoch, Incarnation, JobId, OperationId, Sequence};
 use crate::machine::{Action, Event, Machine, NetworkAction, NetworkEvent, Node};
 use crate::time::Time;
 use crate::timers::Timers;
@@ -28,8 +28,8 @@ use execution::{Attempts, Execution};
 use files::{FileAnswer, FileRequest};
 use jobs::Jobs;
 use journal::{Journal, Record};
-use liveness::Stopping;
 pub use liveness::ManagerTimer;
+use liveness::Stopping;
 use peers::Peers;
 use rand_chacha::ChaCha12Rng;
 use rand_core::SeedableRng;

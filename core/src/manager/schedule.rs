@@ -28,7 +28,9 @@ impl Manager {
         for holder in self.attempts.holders_of_gathered() {
             while let Some(attempt) = self.attempts.first_gathered(holder) {
                 let worker = self.registry.get(holder).expect("attempts are executed by registered workers");
-                let Some(connection) = worker.link.connection().filter(|_| worker.free_slots() > 0) else { break };
+                let Some(connection) = worker.link.connection().filter(|_| worker.free_slots() > 0) else {
+                    break;
+                };
                 self.attempts.set_stage(attempt, AttemptStage::Running);
                 self.registry.end_gathering(holder);
                 self.registry.take_slot(holder);
@@ -52,15 +54,19 @@ impl Manager {
 
     fn launch_reduce(&mut self, job: JobId) -> bool {
         let execution = self.executions.get_mut(&job).expect("the job is active");
-        let Some(index) = execution.reduces.waiting.first().copied().filter(|_| execution.is_running()) else {
+        let Some(index) = execution.reduces.waiting.first().copied().filter(|_| execution.is_running())
+        else {
             return false;
         };
         let has_room = |worker: &Incarnation| {
             let worker = self.registry.get(*worker).expect("the order names registered workers");
             worker.gathering() < worker.slots.saturating_mul(FETCHING_PER_SLOT)
         };
-        let mut candidates = self.registry.by_gathering().take_while(has_room);
-        let Some(worker) = candidates.find(|worker| !execution.excluded.contains(worker)) else { return false };
+        let worker = {
+            let mut candidates = self.registry.by_gathering().take_while(has_room);
+            candidates.find(|worker| !execution.excluded.contains(worker))
+        };
+        let Some(worker) = worker else { return false };
         let attempt = execution.reduces.launch(job, TaskId::Reduce(index), self.config.epoch);
         self.registry.begin_gathering(worker);
         self.launch(attempt, worker, AttemptStage::Gathering);

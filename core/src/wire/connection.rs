@@ -162,7 +162,9 @@ impl Connection {
                 Side::Acceptor { .. } => State::Hello,
             };
         }
-        let Some((kind, payload, length)) = frame::parse(&self.inbound[self.consumed..])? else { return Ok(None) };
+        let Some((kind, payload, length)) = frame::parse(&self.inbound[self.consumed..])? else {
+            return Ok(None);
+        };
         if kind != FrameKind::Message {
             return Err(Violation::FrameKind);
         }

@@ -117,7 +117,8 @@ fn another_version_is_named_to_both_sides() {
 
 #[test]
 fn another_cluster_is_named_to_both_sides() {
-    let (mut dialler, mut acceptor) = (Connection::dial("a", Role::Worker), Connection::accept("b", &[Role::Worker]));
+    let (mut dialler, mut acceptor) =
+        (Connection::dial("a", Role::Worker), Connection::accept("b", &[Role::Worker]));
     carry(&mut dialler, &mut acceptor, &[5]);
     assert_eq!(acceptor.poll(), Err(Violation::OtherCluster { theirs: "a".into() }));
     carry(&mut acceptor, &mut dialler, &[5]);
@@ -126,7 +127,8 @@ fn another_cluster_is_named_to_both_sides() {
 
 #[test]
 fn a_role_that_is_not_served_is_refused() {
-    let (mut dialler, mut acceptor) = (Connection::dial("a", Role::Client), Connection::accept("a", &[Role::Fetcher]));
+    let (mut dialler, mut acceptor) =
+        (Connection::dial("a", Role::Client), Connection::accept("a", &[Role::Fetcher]));
     carry(&mut dialler, &mut acceptor, &[500]);
     assert_eq!(acceptor.poll(), Err(Violation::RoleNotServed));
     carry(&mut acceptor, &mut dialler, &[500]);

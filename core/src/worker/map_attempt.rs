@@ -193,7 +193,8 @@ impl MapAttempt {
     }
 
     fn line_too_long(&mut self, now: Time) {
-        self.base.fail(Cause::RecordTooLong { role: ProgramRole::Mapper, limit_bytes: RECORD_BYTES_MAX as u64 });
+        self.base
+            .fail(Cause::RecordTooLong { role: ProgramRole::Mapper, limit_bytes: RECORD_BYTES_MAX as u64 });
         self.advance(now);
     }
 

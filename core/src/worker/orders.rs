@@ -195,7 +195,10 @@ impl Worker {
                 let directory = self.jobs[&id.job].directory.join(id.file_stem());
                 self.command(ShuffleCommand::Withdraw { map: id, directory });
             }
-            LocalStage::Gathering | LocalStage::Gathered { .. } | LocalStage::Queued | LocalStage::Ended(_) => {
+            LocalStage::Gathering
+            | LocalStage::Gathered { .. }
+            | LocalStage::Queued
+            | LocalStage::Ended(_) => {
                 if is_reduce {
                     self.command(ShuffleCommand::Abandon { attempt: id });
                 }

@@ -159,7 +159,9 @@ impl ReduceAttempt {
     }
 
     fn fill_narrower(&mut self) {
-        let Stage::Narrowing { target, first, count } = &mut self.stage else { unreachable!("it is narrowing") };
+        let Stage::Narrowing { target, first, count } = &mut self.stage else {
+            unreachable!("it is narrowing")
+        };
         let sources = &self.runs[*first..*first + *count];
         let base = &mut self.base;
         let merge = self.merge.get_or_insert_with(|| Self::open_merge(base, sources));
@@ -242,7 +244,9 @@ impl ReduceAttempt {
                         return;
                     }
                 }
-                MergeStep::Ask(request, source) => return self.base.ask(request, purpose(&self.runs[source])),
+                MergeStep::Ask(request, source) => {
+                    return self.base.ask(request, purpose(&self.runs[source]));
+                }
                 MergeStep::Corrupt(source) => return self.base.fail(corrupt(&self.runs[source])),
                 MergeStep::Done => break,
             }
@@ -287,7 +291,9 @@ impl Machine for ReduceAttempt {
                     match (&mut self.stage, &request, &mut self.merge) {
                         (_, DiskRequest::Open { .. }, Some(merge)) => merge.opened(),
                         (Stage::Narrowing { target, .. }, _, None) => target.done(),
-                        (Stage::Narrowing { target, .. }, DiskRequest::Write { .. }, Some(_)) => target.done(),
+                        (Stage::Narrowing { target, .. }, DiskRequest::Write { .. }, Some(_)) => {
+                            target.done()
+                        }
                         (_, _, _) => {}
                     }
                 }
@@ -335,7 +341,9 @@ impl DiskUser for ReduceAttempt {
     fn outgoing(&self) -> &[u8] {
         match &self.stage {
             Stage::Narrowing { target, .. } => target.outgoing(),
-            Stage::New | Stage::Opening | Stage::Running | Stage::Finishing | Stage::Closing => self.output.outgoing(),
+            Stage::New | Stage::Opening | Stage::Running | Stage::Finishing | Stage::Closing => {
+                self.output.outgoing()
+            }
         }
     }
 }
