@@ -72,12 +72,13 @@ pub struct Journal<E> {
     held: VecDeque<(Sequence, E)>,
 }
 
-impl<E> Journal<E> {
-    /// A journal with nothing in it.
-    pub fn new() -> Journal<E> {
+impl<E> Default for Journal<E> {
+    fn default() -> Journal<E> {
         Journal { appended: Sequence(0), persisted: Sequence(0), held: VecDeque::new() }
     }
+}
 
+impl<E> Journal<E> {
     /// Gives a record its place; returns both for the journal's file.
     pub fn append(&mut self, record: &Record) -> (Sequence, Vec<u8>) {
         self.appended = Sequence(self.appended.0 + 1);

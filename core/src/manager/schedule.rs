@@ -78,7 +78,7 @@ impl Manager {
         let connection = self.registry.get(worker).and_then(|worker| worker.link.connection());
         let connection = connection.expect("tasks go to workers that are linked");
         let order = launch_order(self.jobs.active(attempt.job).expect("the job is active"), attempt);
-        self.tell_worker(connection, ToWorker::Launch(order));
+        self.tell_worker(connection, ToWorker::Launch(order.into()));
     }
 }
 

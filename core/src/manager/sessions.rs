@@ -270,7 +270,7 @@ impl Manager {
             }
             AttemptResult::Failed(failure) => {
                 if is_known {
-                    self.attempt_failed(id, holder, failure);
+                    self.attempt_failed(id, holder, *failure);
                 }
                 false
             }

@@ -4,8 +4,8 @@ use super::{PROTOCOL_VERSION, Violation, datagram, frame};
 use crate::ids::{JobId, SessionId};
 use crate::limits::FRAME_BYTES_MAX;
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
-use alloc::{format, vec};
 use proptest::prelude::*;
 
 /// Carries all that is unsent from one end to the other, cut into pieces of these lengths.
@@ -154,5 +154,5 @@ fn a_message_that_is_too_long_is_not_sent_in_part() {
 fn what_follows_a_message_in_its_frame_is_a_violation() {
     let mut payload = frame::encode(&JobId(3));
     payload.push(0);
-    assert_eq!(frame::decode::<JobId>(&payload), Err(Violation::Undecodable), "{}", format!("{payload:?}"));
+    assert_eq!(frame::decode::<JobId>(&payload), Err(Violation::Undecodable));
 }

@@ -24,6 +24,7 @@ use crate::job::PathBytes;
 use crate::limits::READ_BYTES;
 use crate::machine::Machine;
 use crate::time::Time;
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -55,7 +56,7 @@ struct Run {
 enum Stage {
     New,
     Opening,
-    Narrowing { target: RunFile, first: usize, count: usize },
+    Narrowing { target: Box<RunFile>, first: usize, count: usize },
     Running,
     Finishing,
     Closing,
@@ -142,7 +143,7 @@ impl ReduceAttempt {
         let first = self.cheapest_neighbours(merged);
         self.narrowed += 1;
         let path = self.base.setting.scratch.join(format!("merge-{}.run", self.narrowed));
-        let target = RunFile::new(self.base.new_file(), path);
+        let target = Box::new(RunFile::new(self.base.new_file(), path));
         self.stage = Stage::Narrowing { target, first, count: merged };
     }
 
