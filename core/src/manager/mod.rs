@@ -16,6 +16,9 @@ mod registry;
 mod schedule;
 mod sessions;
 
+#[cfg(test)]
+mod tests;
+
 use crate::ids::{AttemptId, ConnectionId, Epoch, Incarnation, JobId, OperationId, Sequence};
 use crate::machine::{Action, Event, Machine, NetworkAction, NetworkEvent, Node};
 use crate::time::Time;
