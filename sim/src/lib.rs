@@ -1,1 +1,6 @@
 //! A world in a box.
+pub mod names;
+pub mod network;
+pub mod schedule;
+pub mod stream;
+pub mod trace;
