@@ -1,4 +1,5 @@
 //! A world in a box.
+pub mod disk;
 pub mod names;
 pub mod network;
 pub mod schedule;
