@@ -5,7 +5,7 @@
 use crate::time::{MILLISECOND_US, SECOND_US};
 
 /// Payload of one frame. A length above it closes the connection before anything is read.
-pub const FRAME_BYTES_MAX: usize = 1 << 20;
+pub const FRAME_BYTES_MAX: usize = 4 << 20;
 /// Payload of one raw frame that carries part of a run.
 pub const CHUNK_BYTES: usize = 256 << 10;
 /// Unsent bytes of one connection; beyond it the peer is taken to have stopped reading.

@@ -1,0 +1,156 @@
+use super::connection::{Connection, Incoming};
+use super::message::{FromClient, Heartbeat, Role};
+use super::{PROTOCOL_VERSION, Violation, datagram, frame};
+use crate::ids::{JobId, SessionId};
+use crate::limits::FRAME_BYTES_MAX;
+use alloc::string::String;
+use alloc::vec::Vec;
+use alloc::{format, vec};
+use proptest::prelude::*;
+
+/// Carries all that is unsent from one end to the other, cut into pieces of these lengths.
+fn carry(from: &mut Connection, to: &mut Connection, cuts: &[usize]) {
+    let bytes = from.unsent().to_vec();
+    from.sent(bytes.len());
+    let mut rest = &bytes[..];
+    let mut cuts = cuts.iter().cycle();
+    while !rest.is_empty() {
+        let length = cuts.next().copied().unwrap_or(rest.len()).clamp(1, rest.len());
+        to.receive(&rest[..length]);
+        rest = &rest[length..];
+    }
+}
+
+fn established(cuts: &[usize]) -> (Connection, Connection) {
+    let (mut dialler, mut acceptor) =
+        (Connection::dial("c", Role::Client), Connection::accept("c", &[Role::Client, Role::Worker]));
+    carry(&mut dialler, &mut acceptor, cuts);
+    assert_eq!(acceptor.poll(), Ok(Some(Incoming::Established(Role::Client))));
+    carry(&mut acceptor, &mut dialler, cuts);
+    assert!(matches!(dialler.poll(), Ok(Some(Incoming::Established(_)))));
+    (dialler, acceptor)
+}
+
+proptest! {
+    #[test]
+    fn any_cutting_of_the_stream_gives_the_same_messages(
+        jobs in prop::collection::vec(any::<u64>(), 0..20),
+        raw in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..50), 0..5),
+        cuts in prop::collection::vec(1_usize..40, 1..10),
+    ) {
+        let (mut dialler, mut acceptor) = established(&cuts);
+        for job in &jobs {
+            dialler.send(&FromClient::Cancel { job: JobId(*job) }).unwrap();
+        }
+        for bytes in &raw {
+            dialler.send_raw(bytes);
+        }
+        carry(&mut dialler, &mut acceptor, &cuts);
+        let (mut jobs_seen, mut raw_seen) = (Vec::new(), Vec::new());
+        while let Some(incoming) = acceptor.poll().unwrap() {
+            match incoming {
+                Incoming::Raw(bytes) => raw_seen.push(bytes.to_vec()),
+                Incoming::Message(_) => match incoming.message().unwrap() {
+                    FromClient::Cancel { job } => jobs_seen.push(job.0),
+                    FromClient::Submit { .. } | FromClient::Watch { .. } | FromClient::Shutdown => unreachable!(),
+                },
+                Incoming::Established(_) => unreachable!(),
+            }
+        }
+        prop_assert_eq!(jobs_seen, jobs);
+        prop_assert_eq!(raw_seen, raw);
+    }
+
+    #[test]
+    fn any_flipped_bit_of_a_frame_is_noticed(bit in 0_usize..400, text in "[a-z]{40}") {
+        let mut bytes = Vec::new();
+        frame::append_message(&mut bytes, &text).unwrap();
+        let bit = bit % (bytes.len() * 8);
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        // A length that grew leaves the frame incomplete: the end of the stream tells.
+        prop_assert!(!matches!(frame::parse(&bytes), Ok(Some(_))));
+    }
+
+    #[test]
+    fn no_bytes_make_a_connection_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), open in any::<bool>()) {
+        let (_, mut acceptor) = established(&[7]);
+        let mut fresh = Connection::accept("c", &[Role::Worker]);
+        let connection = if open { &mut acceptor } else { &mut fresh };
+        connection.receive(&bytes);
+        while let Ok(Some(incoming)) = connection.poll() {
+            let _ = incoming.message::<super::message::FromWorker>();
+        }
+    }
+
+    #[test]
+    fn no_datagram_decodes_that_was_changed(bit in 0_usize..1000, session in any::<u64>()) {
+        let heartbeat = Heartbeat { session: SessionId(session), sequence: 7, running: 3 };
+        let mut bytes = datagram::encode(&heartbeat);
+        prop_assert_eq!(datagram::decode(&bytes), Some(heartbeat));
+        let bit = bit % (bytes.len() * 8);
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        prop_assert_eq!(datagram::decode::<Heartbeat>(&bytes), None);
+    }
+}
+
+#[test]
+fn garbage_is_answered_by_the_preamble_and_refused() {
+    let mut acceptor = Connection::accept("c", &[Role::Worker]);
+    acceptor.receive(b"GET / HTTP/1.1\r\n\r\n");
+    assert_eq!(acceptor.poll(), Err(Violation::Magic));
+    assert!(acceptor.unsent().starts_with(b"WINDROW\n"));
+    acceptor.receive(b"more");
+    assert_eq!(acceptor.poll(), Ok(None));
+}
+
+#[test]
+fn another_version_is_named_to_both_sides() {
+    let mut hello = b"WINDROW\n".to_vec();
+    hello.extend_from_slice(&(PROTOCOL_VERSION + 1).to_le_bytes());
+    let mut acceptor = Connection::accept("c", &[Role::Worker]);
+    acceptor.receive(&hello);
+    assert_eq!(acceptor.poll(), Err(Violation::Version { theirs: PROTOCOL_VERSION + 1 }));
+    let mut dialler = Connection::dial("c", Role::Worker);
+    dialler.receive(&hello);
+    assert_eq!(dialler.poll(), Err(Violation::Version { theirs: PROTOCOL_VERSION + 1 }));
+}
+
+#[test]
+fn another_cluster_is_named_to_both_sides() {
+    let (mut dialler, mut acceptor) = (Connection::dial("a", Role::Worker), Connection::accept("b", &[Role::Worker]));
+    carry(&mut dialler, &mut acceptor, &[5]);
+    assert_eq!(acceptor.poll(), Err(Violation::OtherCluster { theirs: "a".into() }));
+    carry(&mut acceptor, &mut dialler, &[5]);
+    assert_eq!(dialler.poll(), Err(Violation::OtherCluster { theirs: "b".into() }));
+}
+
+#[test]
+fn a_role_that_is_not_served_is_refused() {
+    let (mut dialler, mut acceptor) = (Connection::dial("a", Role::Client), Connection::accept("a", &[Role::Fetcher]));
+    carry(&mut dialler, &mut acceptor, &[500]);
+    assert_eq!(acceptor.poll(), Err(Violation::RoleNotServed));
+    carry(&mut acceptor, &mut dialler, &[500]);
+    assert_eq!(dialler.poll(), Err(Violation::RoleNotServed));
+}
+
+#[test]
+fn a_frame_that_announces_too_much_is_refused_before_it_comes() {
+    let mut bytes = vec![0; frame::HEADER_BYTES];
+    bytes[..4].copy_from_slice(&u32::MAX.to_le_bytes());
+    assert_eq!(frame::parse(&bytes), Err(Violation::FrameTooLong { length_bytes: u64::from(u32::MAX) }));
+}
+
+#[test]
+fn a_message_that_is_too_long_is_not_sent_in_part() {
+    let mut buffer = vec![1, 2];
+    let text: String = "x".repeat(FRAME_BYTES_MAX + 1);
+    assert_eq!(frame::append_message(&mut buffer, &text), Err(frame::TooLong));
+    assert_eq!(buffer, [1, 2]);
+}
+
+#[test]
+fn what_follows_a_message_in_its_frame_is_a_violation() {
+    let mut payload = frame::encode(&JobId(3));
+    payload.push(0);
+    assert_eq!(frame::decode::<JobId>(&payload), Err(Violation::Undecodable), "{}", format!("{payload:?}"));
+}
