@@ -83,7 +83,8 @@ where
         self.wakes = None;
         let local = self.clock.local(now);
         let due = self.machine.poll_timeout().is_some_and(|(deadline, _)| deadline <= local);
-        let outputs = self.step(Step::<M::Input>::Timeout, now, trace, |machine, now| machine.handle_timeout(now));
+        let outputs =
+            self.step(Step::<M::Input>::Timeout, now, trace, |machine, now| machine.handle_timeout(now));
         assert!(due || outputs.is_empty(), "{}: woken before its deadline, it did something", self.actor);
         outputs
     }
@@ -97,6 +98,11 @@ where
         }
         self.wakes = Some(wakes);
         Some(wakes)
+    }
+
+    /// Lets the world promise anew, for it did not wake the machine when it had promised to.
+    pub fn break_promise(&mut self) {
+        self.wakes = None;
     }
 
     fn step(
@@ -130,7 +136,13 @@ where
     M::Output: Serialize + Debug,
 {
     /// Gives it bytes of a connection.
-    pub fn receive(&mut self, connection: ConnectionId, bytes: &[u8], now: Time, trace: &mut Trace) -> Vec<M::Output> {
+    pub fn receive(
+        &mut self,
+        connection: ConnectionId,
+        bytes: &[u8],
+        now: Time,
+        trace: &mut Trace,
+    ) -> Vec<M::Output> {
         let step = Step::Receive(connection, Bytes(bytes));
         self.step(step, now, trace, |machine, now| machine.receive(connection, bytes, now))
     }
@@ -141,8 +153,16 @@ where
     }
 
     /// Tells it that bytes were written.
-    pub fn sent(&mut self, connection: ConnectionId, count: usize, now: Time, trace: &mut Trace) -> Vec<M::Output> {
-        self.step(Step::Sent(connection, count), now, trace, |machine, now| machine.sent(connection, count, now))
+    pub fn sent(
+        &mut self,
+        connection: ConnectionId,
+        count: usize,
+        now: Time,
+        trace: &mut Trace,
+    ) -> Vec<M::Output> {
+        self.step(Step::Sent(connection, count), now, trace, |machine, now| {
+            machine.sent(connection, count, now)
+        })
     }
 }
 

@@ -162,7 +162,11 @@ fn worker(seed: u64, index: u16) -> WorkerSetting {
         pace: pace(stream),
         clock: clock(stream),
         slots: stream.between(1, 3) as u32,
-        sort_bytes: if stream.chance(Ratio::one_in(2)) { 1 << 20 } else { stream.between(2_000, 64_000) as usize },
+        sort_bytes: if stream.chance(Ratio::one_in(2)) {
+            1 << 20
+        } else {
+            stream.between(2_000, 64_000) as usize
+        },
     }
 }
 
@@ -170,7 +174,8 @@ fn worker(seed: u64, index: u16) -> WorkerSetting {
 fn faults(seed: u64, workers: u16) -> Vec<PlannedFault> {
     let stream = &mut Stream::new(seed, "faults");
     let mut faults = Vec::new();
-    let mut often = |stream: &mut Stream, most| if stream.chance(Ratio::one_in(2)) { stream.between(1, most) } else { 0 };
+    let often =
+        |stream: &mut Stream, most| if stream.chance(Ratio::one_in(2)) { stream.between(1, most) } else { 0 };
     for _ in 0..often(stream, 3) {
         let worker = stream.below(u64::from(workers)) as u16;
         let farewell = *stream.pick(&[Farewell::Close, Farewell::Reset, Farewell::Silence]);

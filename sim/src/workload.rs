@@ -15,7 +15,6 @@ pub struct InputText {
     /// Where.
     pub path: PathBytes,
     /// What it holds.
-    #[serde(with = "serde_bytes")]
     pub bytes: Vec<u8>,
 }
 
@@ -78,7 +77,10 @@ fn job(stream: &mut Stream, index: u64) -> JobSetting {
             bytes: text(stream, matches!(mapper, UserFunction::FailOn { .. })),
         })
         .collect();
-    let split_bytes = stream.between(1, 1 << stream.between(6, 14)).max(files.iter().map(|file| file.bytes.len() as u64).sum::<u64>() / 30);
+    // Some thirty splits at the most: more cost time and show nothing new.
+    let total_bytes: u64 = files.iter().map(|file| file.bytes.len() as u64).sum();
+    let magnitude = stream.between(6, 14);
+    let split_bytes = stream.between(1, 1 << magnitude).max(total_bytes / 30).max(1);
     let inputs = match stream.below(3) {
         _ if files.is_empty() => vec![directory],
         0 => vec![directory],
@@ -93,7 +95,7 @@ fn job(stream: &mut Stream, index: u64) -> JobSetting {
         mapper,
         reducer: (reducers > 0).then_some(reducer),
         reducers,
-        split_bytes: split_bytes.max(1),
+        split_bytes,
         sync: stream.chance(Ratio::one_in(2)),
         files,
     }
@@ -115,7 +117,8 @@ fn functions(stream: &mut Stream) -> (UserFunction, UserFunction) {
 
 /// Lines of words from a small vocabulary, so that keys repeat; some lines are empty, have tabs or strange bytes.
 fn text(stream: &mut Stream, may_be_poisoned: bool) -> Vec<u8> {
-    let lines = stream.below(1 << stream.between(0, 9));
+    let magnitude = stream.between(0, 9);
+    let lines = stream.below(1 << magnitude);
     let vocabulary = stream.between(1, 200);
     let mut text = Vec::new();
     for _ in 0..lines {

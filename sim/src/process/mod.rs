@@ -200,7 +200,7 @@ fn pull(pipe: &mut Pipe, stream: &mut Stream) -> Pulled {
 
 /// Bytes that a pipe holds: mostly few, so that programs block often.
 pub fn pipe_capacity(stream: &mut Stream) -> usize {
-    if stream.chance(Ratio::one_in(4)) { 65_536 } else { stream.between(1, 4_096) as usize }
+    if stream.chance(Ratio::one_in(4)) { 65_536 } else { stream.between(16, 4_096) as usize }
 }
 
 #[cfg(test)]
