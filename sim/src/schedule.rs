@@ -37,7 +37,7 @@ impl<E> Schedule<E> {
     }
 
     /// The next event, whose time it becomes.
-    pub fn next(&mut self) -> Option<E> {
+    pub fn pop(&mut self) -> Option<E> {
         let ((time, _), event) = self.events.pop_first()?;
         self.now = time;
         Some(event)
@@ -59,12 +59,12 @@ mod tests {
         schedule.after(5, "third");
         schedule.after(2, "first");
         schedule.after(2, "second");
-        assert_eq!(schedule.next(), Some("first"));
+        assert_eq!(schedule.pop(), Some("first"));
         schedule.at(Time::ZERO, "late");
-        assert_eq!(schedule.next(), Some("second"));
-        assert_eq!(schedule.next(), Some("late"));
+        assert_eq!(schedule.pop(), Some("second"));
+        assert_eq!(schedule.pop(), Some("late"));
         assert_eq!(schedule.now(), Time::from_us(2));
-        assert_eq!(schedule.next(), Some("third"));
-        assert_eq!(schedule.next(), None);
+        assert_eq!(schedule.pop(), Some("third"));
+        assert_eq!(schedule.pop(), None);
     }
 }

@@ -161,14 +161,14 @@ impl Connection {
     }
 
     /// Whether what `side` writes reaches nobody, and it does not know.
-    pub fn into_the_void(&self, side: Side) -> bool {
+    pub fn writes_to_nobody(&self, side: Side) -> bool {
         self.silent && self.end(side.other()).state == EndState::Over
     }
 
     /// The end that has written to a silent `host`.
-    pub fn void_writer(&self, host: Host) -> Option<Side> {
+    pub fn unheard_writer(&self, host: Host) -> Option<Side> {
         [Side::Dialler, Side::Acceptor].into_iter().find(|side| {
-            self.into_the_void(*side)
+            self.writes_to_nobody(*side)
                 && self.end(side.other()).actor.process.host == host
                 && self.holds_bytes(side.other())
         })

@@ -5,8 +5,10 @@
 //! end exactly once, as long as its process lives.
 
 mod connection;
+mod ending;
+mod transfer;
 
-use crate::names::{Actor, Host, ProcessId};
+use crate::names::{Actor, Host};
 use crate::schedule::Schedule;
 use crate::stream::{Ratio, Span, Stream};
 use connection::{Connection, EndState, Side};
@@ -20,8 +22,6 @@ use windrow_core::time::SECOND_US;
 
 /// After how long a host that does not answer is given up by whoever dials it.
 const DIAL_TIMEOUT_US: u64 = 20 * SECOND_US;
-/// After how long bytes that nobody acknowledges end a connection.
-const RETRANSMISSION_TIMEOUT_US: u64 = 900 * SECOND_US;
 /// Bytes of a datagram at the most (RFC 768, less the headers).
 const DATAGRAM_BYTES_MAX: usize = 65_507;
 
@@ -180,78 +180,6 @@ impl Network {
         schedule.after(delay_us, Occurrence::Knock(id));
     }
 
-    /// Lets an end write soon.
-    pub fn transmit<E: From<Occurrence>>(
-        &mut self,
-        actor: Actor,
-        name: ConnectionId,
-        schedule: &mut Schedule<E>,
-    ) {
-        if let Some(&(id, side)) = self.names.get(&(actor, name)) {
-            self.wake_writer(id, side, schedule);
-        }
-    }
-
-    /// Takes bytes that an end writes: as many as the connection takes now, or fewer. Gives their number.
-    pub fn write<E: From<Occurrence>>(
-        &mut self,
-        actor: Actor,
-        name: ConnectionId,
-        unsent: &[u8],
-        schedule: &mut Schedule<E>,
-    ) -> usize {
-        let Some(&(id, side)) = self.names.get(&(actor, name)) else { return 0 };
-        let connection = &self.connections[&id];
-        let towards = connection.end(side.other()).address;
-        let room = connection.room(side.other());
-        if connection.end(side).state != EndState::Open || unsent.is_empty() {
-            return 0;
-        }
-        let delay_us = self.delay_us(actor.process.host, host_of(towards));
-        let count = match unsent.len().min(room) {
-            0 => 0,
-            most => self.link(actor.process.host, host_of(towards)).stream.portion(most),
-        };
-        let time = schedule.now().after(delay_us);
-        let arrival = self.connection(id).send(side.other(), &unsent[..count], time);
-        if let Some(arrival) = arrival.filter(|_| count > 0) {
-            schedule.at(arrival, Occurrence::Arrive(id, side.other(), count));
-        }
-        if count < unsent.len() && count < room {
-            self.wake_writer(id, side, schedule);
-        } else {
-            self.connection(id).pipe(side.other()).writer_waits = count < unsent.len();
-        }
-        if self.connections[&id].into_the_void(side) {
-            self.give_up_void(id, side, schedule);
-        }
-        count
-    }
-
-    /// Closes an end in good order; what it wrote still arrives, unless the peer's bytes go unread.
-    pub fn close<E: From<Occurrence>>(
-        &mut self,
-        actor: Actor,
-        name: ConnectionId,
-        schedule: &mut Schedule<E>,
-    ) {
-        let Some(&(id, side)) = self.names.get(&(actor, name)) else { return };
-        let connection = self.connection(id);
-        match connection.end(side).state {
-            EndState::Closing | EndState::Over => return,
-            EndState::Dialling | EndState::Open => connection.end_mut(side).state = EndState::Closing,
-        }
-        let (here, there) = (actor.process.host, host_of(self.connections[&id].end(side.other()).address));
-        let own_us = self.delay_us(here, here);
-        schedule.after(own_us, Occurrence::Finish(id, side, None));
-        let unread = self.connections[&id].holds_bytes(side);
-        if unread && self.link(here, there).stream.chance(Ratio::one_in(2)) {
-            self.finish(id, side.other(), Farewell::Reset, schedule);
-        } else {
-            self.finish(id, side.other(), Farewell::Close, schedule);
-        }
-    }
-
     /// Sends a datagram from `actor`'s port, or loses it.
     pub fn send_datagram<E: From<Occurrence>>(
         &mut self,
@@ -297,7 +225,7 @@ impl Network {
                 let connection = self.connections.get_mut(&id)?;
                 connection.pipe(side.other()).writer_woken = false;
                 let end = connection.end(side);
-                (end.state == EndState::Open).then(|| (end.actor, Delivery::Writable(end.name)))
+                (end.state == EndState::Open).then_some((end.actor, Delivery::Writable(end.name)))
             }
             Occurrence::Arrive(id, side, count) => self.arrive(id, side, count, schedule),
             Occurrence::Finish(id, side, error) => self.finished(id, side, error, schedule),
@@ -306,58 +234,6 @@ impl Network {
                 Some((actor, Delivery::Event(NetworkEvent::Datagram { from, bytes })))
             }
         }
-    }
-
-    /// Ends everything of a process that is no more; its peers learn of it as `farewell` says.
-    pub fn end_process<E: From<Occurrence>>(
-        &mut self,
-        process: ProcessId,
-        farewell: Farewell,
-        schedule: &mut Schedule<E>,
-    ) {
-        self.listeners.retain(|_, actor| actor.process != process);
-        self.datagram_ports.retain(|_, actor| actor.process != process);
-        self.accepted.retain(|actor, _| actor.process != process);
-        if farewell == Farewell::Silence {
-            self.dark.insert(process.host);
-        }
-        let own: Vec<(u64, Side)> = self
-            .names
-            .iter()
-            .filter(|((actor, _), _)| actor.process == process)
-            .map(|(_, own)| *own)
-            .collect();
-        self.names.retain(|(actor, _), _| actor.process != process);
-        for (id, side) in own {
-            let connection = self.connection(id);
-            let was_closing = connection.end(side).state == EndState::Closing;
-            connection.end_mut(side).state = EndState::Over;
-            if farewell == Farewell::Silence {
-                connection.silent |= !was_closing;
-            } else if !was_closing {
-                self.finish(id, side.other(), farewell, schedule);
-            }
-            self.forget_if_over(id);
-        }
-    }
-
-    /// Resets a connection that `stream` picks: either end learns of it in its own time. Gives its two ends.
-    pub fn reset_one<E: From<Occurrence>>(
-        &mut self,
-        stream: &mut Stream,
-        schedule: &mut Schedule<E>,
-    ) -> Option<(Actor, Actor)> {
-        let open: Vec<u64> = self
-            .connections
-            .iter()
-            .filter(|(_, connection)| connection.is_open())
-            .map(|(id, _)| *id)
-            .collect();
-        let id = (!open.is_empty()).then(|| *stream.pick(&open))?;
-        self.finish(id, Side::Dialler, Farewell::Reset, schedule);
-        self.finish(id, Side::Acceptor, Farewell::Reset, schedule);
-        let connection = &self.connections[&id];
-        Some((connection.end(Side::Dialler).actor, connection.end(Side::Acceptor).actor))
     }
 
     /// The ends of connections that were not told of their end, for the checker.
@@ -413,152 +289,6 @@ impl Network {
             }
         };
         Some((actor, Delivery::Event(event)))
-    }
-
-    fn arrive<E: From<Occurrence>>(
-        &mut self,
-        id: u64,
-        side: Side,
-        count: usize,
-        schedule: &mut Schedule<E>,
-    ) -> Option<(Actor, Delivery)> {
-        let connection = self.connections.get_mut(&id)?;
-        let (here, there) =
-            (host_of(connection.end(side).address), host_of(connection.end(side.other()).address));
-        let pipe = connection.pipe(side);
-        pipe.arrived += count;
-        if connection.end(side).state != EndState::Open || connection.pipe(side).arrived == 0 {
-            return None;
-        }
-        let arrived = connection.pipe(side).arrived;
-        let hold_us = self.delay_us(there, here);
-        let stream = &mut self.link(there, here).stream;
-        let taken = if stream.chance(Ratio::one_in(8)) { 0 } else { stream.portion(arrived) };
-        if taken < arrived {
-            schedule.after(hold_us, Occurrence::Arrive(id, side, 0));
-        }
-        self.deliver(id, side, taken, schedule)
-    }
-
-    fn deliver<E: From<Occurrence>>(
-        &mut self,
-        id: u64,
-        side: Side,
-        count: usize,
-        schedule: &mut Schedule<E>,
-    ) -> Option<(Actor, Delivery)> {
-        if count == 0 {
-            return None;
-        }
-        let bytes = self.connection(id).take(side, count);
-        if self.connection(id).pipe(side).writer_waits {
-            self.wake_writer(id, side.other(), schedule);
-        }
-        let end = self.connections[&id].end(side);
-        Some((end.actor, Delivery::Bytes(end.name, bytes)))
-    }
-
-    fn finished<E: From<Occurrence>>(
-        &mut self,
-        id: u64,
-        side: Side,
-        error: Option<OsError>,
-        schedule: &mut Schedule<E>,
-    ) -> Option<(Actor, Delivery)> {
-        let connection = self.connections.get_mut(&id)?;
-        let (state, arrived) = (connection.end(side).state, connection.pipe(side).arrived);
-        let (actor, name) = (connection.end(side).actor, connection.end(side).name);
-        if state == EndState::Over || (state == EndState::Dialling && side == Side::Acceptor) {
-            return None;
-        }
-        if error.is_none() && state == EndState::Open && arrived > 0 {
-            schedule.after(0, Occurrence::Finish(id, side, None));
-            return self.deliver(id, side, arrived, schedule);
-        }
-        self.end(id, side);
-        let event = match (state, error) {
-            (EndState::Dialling, Some(error)) => NetworkEvent::DialFailed { connection: name, error },
-            (_, error) => NetworkEvent::Closed { connection: name, error },
-        };
-        Some((actor, Delivery::Event(event)))
-    }
-
-    /// Lets an end learn that the connection is over: in order behind what was written to it, or at once.
-    fn finish<E: From<Occurrence>>(
-        &mut self,
-        id: u64,
-        side: Side,
-        farewell: Farewell,
-        schedule: &mut Schedule<E>,
-    ) {
-        let connection = &self.connections[&id];
-        let (here, there) =
-            (host_of(connection.end(side).address), host_of(connection.end(side.other()).address));
-        let time = schedule.now().after(self.delay_us(there, here));
-        match farewell {
-            Farewell::Close => {
-                let time = time.max(self.connection(id).pipe(side).last);
-                schedule.at(time, Occurrence::Finish(id, side, None));
-            }
-            Farewell::Reset => {
-                let reset = error(OsErrorKind::Other, "connection reset by peer");
-                schedule.at(time, Occurrence::Finish(id, side, Some(reset)));
-            }
-            Farewell::Silence => {}
-        }
-    }
-
-    fn end(&mut self, id: u64, side: Side) {
-        let end = self.connection(id).end_mut(side);
-        end.state = EndState::Over;
-        let name = (end.actor, end.name);
-        self.names.remove(&name);
-        self.forget_if_over(id);
-    }
-
-    fn forget_if_over(&mut self, id: u64) {
-        if self.connections[&id].is_over() {
-            self.connections.remove(&id);
-        }
-    }
-
-    fn wake_writer<E: From<Occurrence>>(&mut self, id: u64, side: Side, schedule: &mut Schedule<E>) {
-        let connection = &self.connections[&id];
-        let (here, there) =
-            (host_of(connection.end(side).address), host_of(connection.end(side.other()).address));
-        let pipe = self.connection(id).pipe(side.other());
-        if pipe.writer_woken {
-            return;
-        }
-        (pipe.writer_woken, pipe.writer_waits) = (true, false);
-        let stream = &mut self.link(here, there).stream;
-        let delay_us = if stream.chance(Ratio::one_in(2)) { 0 } else { stream.below(200) };
-        schedule.after(delay_us, Occurrence::Writable(id, side));
-    }
-
-    /// Bytes written to a host that is gone: it resets once it is back, or the system gives up in the end.
-    fn give_up_void<E: From<Occurrence>>(&mut self, id: u64, side: Side, schedule: &mut Schedule<E>) {
-        let there = host_of(self.connections[&id].end(side.other()).address);
-        if !self.dark.contains(&there) {
-            self.connection(id).silent = false;
-            self.finish(id, side, Farewell::Reset, schedule);
-        } else if !self.connection(id).given_up {
-            self.connection(id).given_up = true;
-            let timeout = Some(error(OsErrorKind::TimedOut, "connection timed out"));
-            schedule.after(RETRANSMISSION_TIMEOUT_US, Occurrence::Finish(id, side, timeout));
-        }
-    }
-
-    /// A host answers again: whoever has unacknowledged bytes for it is reset.
-    fn lighten<E: From<Occurrence>>(&mut self, host: Host, schedule: &mut Schedule<E>) {
-        if !self.dark.remove(&host) {
-            return;
-        }
-        let waiting: Vec<(u64, Side)> =
-            self.connections.iter().filter_map(|(id, c)| c.void_writer(host).map(|s| (*id, s))).collect();
-        for (id, side) in waiting {
-            self.give_up_void(id, side, schedule);
-        }
     }
 
     fn connection(&mut self, id: u64) -> &mut Connection {

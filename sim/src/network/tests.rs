@@ -1,7 +1,8 @@
 //! The network alone: bytes in order whatever the cuts, exactly one end for each end, honest silence.
 
 use super::*;
-use crate::names::Part;
+use crate::names::{Part, ProcessId};
+
 use windrow_core::time::MILLISECOND_US;
 
 const CLIENT: ProcessId = ProcessId { host: Host::Client(0), life: 0 };
@@ -61,7 +62,7 @@ impl Pair {
     }
 
     fn run(&mut self) {
-        while let Some(occurrence) = self.schedule.next() {
+        while let Some(occurrence) = self.schedule.pop() {
             let Some((actor, delivery)) = self.network.happen(occurrence, &mut self.schedule) else {
                 continue;
             };
@@ -165,7 +166,7 @@ fn a_dial_that_is_closed_at_any_moment_ends_once_on_either_side() {
         let mut pair = pair(seed);
         let name = pair.dial();
         for _ in 0..seed % 4 {
-            if let Some(occurrence) = pair.schedule.next()
+            if let Some(occurrence) = pair.schedule.pop()
                 && let Some((actor, Delivery::Event(event))) =
                     pair.network.happen(occurrence, &mut pair.schedule)
             {

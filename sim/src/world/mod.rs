@@ -145,7 +145,7 @@ impl<M: Machines> World<M> {
     /// Runs to the end, or to where it should have come.
     pub fn run(mut self) -> Outcome {
         let mut events = 0;
-        while let Some(event) = self.environment.schedule.next() {
+        while let Some(event) = self.environment.schedule.pop() {
             events += 1;
             let now = self.environment.now();
             if now > self.deadline || events > EVENTS_MAX {
