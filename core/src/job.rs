@@ -3,7 +3,8 @@
 //! Plain data. The plan depends on the specification and the input alone, never on workers or slots.
 
 use crate::failure::Failure;
-use crate::ids::JobId;
+use crate::ids::{AttemptId, JobId};
+use crate::shown::Quoted;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -59,12 +60,12 @@ pub struct CommandLine {
     pub words: Vec<PathBytes>,
 }
 
+/// As one would type it in a shell.
 impl fmt::Display for CommandLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, word) in self.words.iter().enumerate() {
             let gap = if index == 0 { "" } else { " " };
-            let plain = !word.0.is_empty() && !word.0.iter().any(|byte| b" \t\n'\"\\".contains(byte));
-            if plain { write!(f, "{gap}{word}")? } else { write!(f, "{gap}'{word}'")? }
+            write!(f, "{gap}{}", Quoted(word))?;
         }
         Ok(())
     }
@@ -111,6 +112,39 @@ pub struct JobSpecification {
     pub environment: Vec<(PathBytes, PathBytes)>,
     /// Whether output files and directories are synced before the job counts as done.
     pub sync: bool,
+}
+
+/// A job's staging directory: a hidden sibling of its output, of this job alone, in which only the Manager deletes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Staging(pub PathBytes);
+
+impl Staging {
+    /// The staging directory for an output; `nonce` tells it from that of any other job.
+    ///
+    /// # Panics
+    /// If the output has no name, as the root directory.
+    pub fn beside(output: &PathBytes, nonce: u64) -> Staging {
+        let (parent, name) = output.split_name().expect("an output was checked to have a name");
+        let mut hidden = Vec::from(b".");
+        hidden.extend_from_slice(name);
+        hidden.extend_from_slice(alloc::format!(".windrow-{nonce:016x}").as_bytes());
+        Staging(parent.join(hidden))
+    }
+
+    /// The file whose contents prove to a worker that it sees this directory.
+    pub fn nonce_path(&self) -> PathBytes {
+        self.0.join("nonce")
+    }
+
+    /// Where an attempt's output goes.
+    pub fn output_of(&self, attempt: &AttemptId) -> PathBytes {
+        self.0.join(attempt.file_stem())
+    }
+
+    /// The directory that becomes the output.
+    pub fn whole(&self) -> PathBytes {
+        self.0.join("output")
+    }
 }
 
 /// What a file was when it was looked at.

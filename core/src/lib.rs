@@ -12,6 +12,7 @@
 
 extern crate alloc;
 
+pub mod backoff;
 pub mod client;
 pub mod data;
 pub mod failure;
@@ -20,6 +21,8 @@ pub mod job;
 pub mod limits;
 pub mod machine;
 pub mod manager;
+mod shown;
 pub mod time;
+pub mod timers;
 pub mod wire;
 pub mod worker;

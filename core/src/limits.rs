@@ -28,14 +28,19 @@ pub const PROGRESS_US: u64 = 200 * MILLISECOND_US;
 
 /// Executions of one task that may fail by the program's own doing (Hadoop: `mapreduce.map.maxattempts`).
 pub const ATTEMPTS_PER_TASK: u32 = 4;
+/// Executions of one task that may fail by map outputs that cannot be had.
+pub const SHUFFLE_FAILURES_PER_TASK: u32 = 16;
 /// Reduce tasks that one slot may have in their fetching at the same time.
 pub const FETCHING_PER_SLOT: u32 = 2;
 /// Reducers of one job.
 pub const REDUCERS_MAX: u32 = 100_000;
 /// Splits of one job.
 pub const SPLITS_MAX: usize = 1_000_000;
-/// Entries of one page of map outputs, inventories and answers to them.
+/// Entries of one page of map outputs.
 pub const PAGE_ENTRIES: usize = 4_096;
+
+/// Entries of one page of an inventory; each may hold a failure with its stderr.
+pub const INVENTORY_PAGE_ENTRIES: usize = 128;
 
 /// Uncompressed payload at which a block of a run is closed; only a record larger than this makes a larger block.
 pub const BLOCK_BYTES: usize = 64 << 10;

@@ -1,1 +1,36 @@
-//! What touches the operating system.
+//! What touches the operating system: sockets, files, child processes, the clock, entropy.
+//!
+//! `net` performs what the machines of `windrow-core` ask and tells them what came of it. It decides nothing: no
+//! `match` on a protocol message stands here, and no rule of order but those of `windrow_core::machine`.
+//!
+//! Start reading at [`driver`], then [`attempt_thread`]; [`manager_host`], [`worker_host`], [`client_host`] and
+//! [`local`] put the parts together for the `windrow` command. Signals are the command's own.
+//!
+//! Threads: a driver for each of Manager, worker and shuffle, of which only the shuffle's touches files; one that spawns
+//! every program; one for the journal; one for the Manager's files; one for each attempt under way. A panic on any of
+//! them is a programmer's error and aborts the process.
+#![warn(missing_docs)]
+
+pub mod attempt_thread;
+pub mod child;
+pub mod clock;
+mod connection;
+mod datagram;
+pub mod disk;
+pub mod driver;
+pub mod entropy;
+mod in_process;
+pub mod journal_file;
+pub mod mailbox;
+pub mod manager_files;
+pub mod os_error;
+mod path;
+pub mod scratch;
+pub mod shuffle_thread;
+pub mod spawner;
+pub mod stop_handle;
+pub mod stream;
+mod thread;
+pub mod work_directory;
+
+pub use stop_handle::StopHandle;

@@ -1,6 +1,10 @@
 //! A client of the Manager: hands in one request and follows it to its end. This file owns what it is told and what it
 //! tells; the machine dials again with back-off, submits once (by key), and watches until the job ended.
 
+mod machine;
+
+pub use machine::{Client, ClientTimer};
+
 use crate::failure::Failure;
 use crate::ids::{JobId, SubmissionKey};
 use crate::job::{JobProgress, JobReport, JobSpecification};

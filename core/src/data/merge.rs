@@ -4,6 +4,9 @@
 //! 5.4.1) asks about log2(sources) comparisons of each record, most of them of cached prefixes. Never reads: says what it
 //! wants to have read and is given it.
 
+#[cfg(test)]
+mod tests;
+
 use super::key::{compare_beyond_prefix, prefix_of};
 use super::record::Record;
 use super::run::{Advance, HEADER_BYTES, RunCursor};
@@ -77,6 +80,11 @@ struct Source {
 }
 
 impl Source {
+    /// A source that has given all its records; holds no memory.
+    fn ended() -> Source {
+        Source { cursor: RunCursor::new(), unread: Segment::default(), ended: true, prefix: 0, key_bytes: 0 }
+    }
+
     /// Goes to its next record, or to its end, and tells whether it got there.
     fn advance(&mut self) -> Progress {
         if self.ended {
@@ -89,8 +97,7 @@ impl Source {
                 Progress::Moved
             }
             Ok(Advance::End) if self.unread.length_bytes == 0 => {
-                self.ended = true;
-                self.cursor = RunCursor::new();
+                *self = Source::ended();
                 Progress::Moved
             }
             Ok(Advance::Starved) if self.unread.length_bytes > 0 => Progress::Starved,
@@ -114,11 +121,8 @@ enum Progress {
 impl Merge {
     /// A merge of the runs in these segments, in their order; an empty segment is a run without records.
     pub fn new(sources: Vec<Segment>) -> Merge {
-        let source = |unread: Segment| {
-            let ended = unread.length_bytes == 0;
-            Source { cursor: RunCursor::new(), unread, ended, prefix: 0, key_bytes: 0 }
-        };
-        let sources: Vec<Source> = sources.into_iter().map(source).collect();
+        let source = |unread: Segment| Source { ended: unread.length_bytes == 0, unread, ..Source::ended() };
+        let sources = sources.into_iter().map(source).collect();
         Merge { sources, tree: Vec::new(), state: State::Filling(0) }
     }
 

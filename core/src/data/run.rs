@@ -12,6 +12,8 @@
 //! are all noticed. A payload is stored as is exactly if its two lengths are equal.
 
 mod cursor;
+#[cfg(test)]
+mod tests;
 mod verifier;
 mod writer;
 

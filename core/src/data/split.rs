@@ -3,6 +3,9 @@
 //! A split owns every record whose first byte lies in its range, so the splits of a file share out its records
 //! whatever the cuts. Bytes pass untouched. Never reads: says which byte it wants next and is given it.
 
+#[cfg(test)]
+mod tests;
+
 use crate::job::Encoding;
 
 /// How many splits a file makes: pieces of at most `split_bytes` (at least 1), or one where it cannot be cut or is empty.

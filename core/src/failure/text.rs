@@ -1,3 +1,221 @@
 //! How a failure reads to a person: what happened, to which job, task and file, and what to do.
 //!
-//! The one place that words failures.
+//! The one place that words failures. The first line says what happened and stands alone; the lines below it are
+//! indented. Nothing that came from outside reaches a terminal raw: control characters are escaped.
+
+mod remedy;
+mod status;
+
+use super::{Cause, Failure, InputRange, OsError, OsErrorKind, PeerKind};
+use crate::ids::AttemptId;
+use crate::job::{PathBytes, ProgramRole};
+use crate::limits::SPLITS_MAX;
+use crate::shown::{Shown, Size};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+/// Lines of a program's stderr that are shown at the most.
+const STDERR_LINES_MAX: usize = 20;
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.cause.fmt(f)?;
+        if let Some(place) = self.place() {
+            write!(f, "\n  in {place}")?;
+        }
+        if let Some(input) = &self.input {
+            write!(f, "\n  input: {input}")?;
+        }
+        let lines = last_lines(&self.stderr_tail);
+        if !lines.is_empty() {
+            f.write_str("\n  the end of its stderr:")?;
+        }
+        for line in lines {
+            write!(f, "\n    {}", Shown(line))?;
+        }
+        match self.remedy() {
+            Some(remedy) => write!(f, "\n  try: {remedy}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Failure {
+    /// Where it happened: task, attempt, job, host; `None` if nothing of it is known.
+    fn place(&self) -> Option<String> {
+        let mut parts = Vec::new();
+        if let Some(AttemptId { job, task, epoch, number }) = self.attempt {
+            parts.push(format!("{task}, attempt {epoch}.{number}"));
+            if self.job.is_none() {
+                parts.push(format!("of job {job}"));
+            }
+        }
+        if let Some((job, name)) = &self.job {
+            let of = if parts.is_empty() { "" } else { "of " };
+            parts.push(format!("{of}job {job} `{}`", Shown(name.as_bytes())));
+        }
+        if let Some(host) = &self.host {
+            let comma = if parts.is_empty() { "a worker " } else { "" };
+            parts.push(format!("{comma}on host {}", Shown(host.as_bytes())));
+        }
+        if self.attempts_failed > 1 {
+            parts.push(format!("after {} failed attempts", self.attempts_failed));
+        }
+        (!parts.is_empty()).then(|| parts.join(" "))
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Cause::InputNotFound { path } if is_pattern(path) => {
+                write!(f, "no file matches input `{}`", Shown(&path.0))
+            }
+            Cause::InputNotFound { path } => write!(f, "input `{}` names no file", Shown(&path.0)),
+            Cause::InputUnreadable { path, error } => {
+                write!(f, "input `{}` cannot be read: {error}", Shown(&path.0))
+            }
+            Cause::InputChanged { path } => write!(f, "input `{}` changed while the job ran", Shown(&path.0)),
+            Cause::TooManySplits { splits } => {
+                write!(f, "the input makes {splits} splits; a job may have {SPLITS_MAX} at the most")
+            }
+            Cause::OutputExists { path } => write!(f, "output `{}` exists already", Shown(&path.0)),
+            Cause::OutputUnwritable { path, error } => {
+                write!(f, "output `{}` cannot be written: {error}", Shown(&path.0))
+            }
+            Cause::OutputNotShared { path } => {
+                write!(
+                    f,
+                    "the worker does not see `{}`, where the job's output is put together",
+                    Shown(&path.0)
+                )
+            }
+            Cause::Scratch { path, error } => {
+                write!(f, "`{}` in the work directory cannot be used: {error}", Shown(&path.0))
+            }
+            Cause::ProgramNotStarted { role, program, directory, error } => {
+                not_started(f, *role, program, directory, error)
+            }
+            Cause::ProgramFailed { role, command, status } => {
+                write!(f, "{role} `{}` {status}", Shown(command.as_bytes()))
+            }
+            Cause::ProgramStoppedReading { role, command, unread_bytes } => write!(
+                f,
+                "{role} `{}` ended before it had read all of its input: {unread_bytes} bytes were left",
+                Shown(command.as_bytes())
+            ),
+            Cause::ProgramPipe { role, error } => write!(f, "a pipe of the {role} broke: {error}"),
+            Cause::RecordTooLong { role, limit_bytes } => {
+                write!(f, "the {role} printed a line of more than {}", Size(*limit_bytes))
+            }
+            Cause::RunCorrupt { map } => {
+                write!(f, "the output of {map} does not have the bytes that were written")
+            }
+            Cause::RunUnfetchable { map, reason } => {
+                write!(f, "the output of {map} could not be fetched: {}", Shown(reason.as_bytes()))
+            }
+            Cause::WorkerLost => f.write_str("the worker was lost"),
+            Cause::Killed => f.write_str("the attempt was no longer wanted"),
+            Cause::Cancelled => f.write_str("the job was cancelled"),
+            Cause::ManagerStopped => f.write_str("the Manager was told to stop before the job had ended"),
+            Cause::Unreachable { address, whom: PeerKind::Manager, error } => {
+                write!(f, "no Manager answers at {}: {error}", Shown(address.as_bytes()))
+            }
+            Cause::Unreachable { address, whom: PeerKind::Worker, error } => {
+                write!(f, "no worker answers at {}: {error}", Shown(address.as_bytes()))
+            }
+            Cause::ConnectionLost { address } => write!(
+                f,
+                "the connection to the Manager at {} was lost and could not be had again",
+                Shown(address.as_bytes())
+            ),
+            Cause::CannotListen { address, error } => {
+                write!(f, "cannot listen on {}: {error}", Shown(address.as_bytes()))
+            }
+            Cause::NotWindrow { address, violation } => write!(
+                f,
+                "what answers at {} does not speak Windrow's protocol: {}",
+                Shown(address.as_bytes()),
+                Shown(violation.as_bytes())
+            ),
+            Cause::OtherVersion { address, theirs, ours } => write!(
+                f,
+                "{} speaks version {theirs} of the protocol, this program version {ours}",
+                Shown(address.as_bytes())
+            ),
+            Cause::OtherCluster { address, theirs, ours } => write!(
+                f,
+                "{} belongs to the cluster `{}`, not to `{}`",
+                Shown(address.as_bytes()),
+                Shown(theirs.as_bytes()),
+                Shown(ours.as_bytes())
+            ),
+            Cause::Invalid { what, remedy: _ } => Shown(what.as_bytes()).fmt(f),
+        }
+    }
+}
+
+/// Words [`Cause::ProgramNotStarted`].
+fn not_started(
+    f: &mut fmt::Formatter<'_>,
+    role: ProgramRole,
+    program: &PathBytes,
+    directory: &PathBytes,
+    error: &OsError,
+) -> fmt::Result {
+    write!(f, "{role} `{}`: ", Shown(&program.0))?;
+    match (error.kind, is_path(program)) {
+        (OsErrorKind::NotFound, false) => f.write_str("no such program in PATH"),
+        (OsErrorKind::NotFound, true) => {
+            write!(f, "no such program, looked for from {}", Shown(&directory.0))
+        }
+        (OsErrorKind::PermissionDenied, _) => write!(f, "may not be executed: {error}"),
+        (OsErrorKind::NotExecutable, _) => {
+            write!(f, "neither a program for this machine nor a script with `#!`: {error}")
+        }
+        _ => write!(f, "could not be started: {error}"),
+    }
+}
+
+impl fmt::Display for InputRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let InputRange { path, offset, length_bytes } = self;
+        write!(f, "{}, bytes {offset} to {}", Shown(&path.0), offset.saturating_add(*length_bytes))
+    }
+}
+
+impl fmt::Display for OsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Shown(self.text.as_bytes()).fmt(f)
+    }
+}
+
+/// The last lines of what a program wrote, without the empty ones at the end.
+fn last_lines(tail: &[u8]) -> Vec<&[u8]> {
+    let tail = tail.trim_ascii_end();
+    if tail.is_empty() {
+        return Vec::new();
+    }
+    let mut lines: Vec<&[u8]> =
+        tail.rsplit(|byte| *byte == b'\n').take(STDERR_LINES_MAX + 1).map(<[u8]>::trim_ascii_end).collect();
+    if lines.len() > STDERR_LINES_MAX {
+        lines[STDERR_LINES_MAX] = "…".as_bytes();
+    }
+    lines.reverse();
+    lines
+}
+
+/// Whether a program is named by a path and not to be found in PATH.
+fn is_path(program: &PathBytes) -> bool {
+    program.0.contains(&b'/')
+}
+
+/// Whether an input reads like a pattern.
+fn is_pattern(input: &PathBytes) -> bool {
+    input.0.iter().any(|byte| b"*?[{".contains(byte))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,39 @@
 //! The Manager: takes jobs, deals their tasks to workers, and makes their output visible. This file owns what it is told,
 //! what it asks for, and the table of contents; each part decides its own and the machine pushes what they return.
 
+mod clients;
+mod commit;
+mod execution;
 pub mod files;
+mod invariants;
+pub mod jobs;
+pub mod journal;
+mod lifecycle;
+mod liveness;
+mod peers;
+mod plan;
+mod registry;
+mod schedule;
+mod sessions;
 
-use crate::ids::{Epoch, OperationId, Sequence};
-use crate::machine::{Action, Event};
+use crate::ids::{AttemptId, ConnectionId, Incarnation, Epoch, JobId, OperationId, Sequence};
+use crate::machine::{Action, Event, Machine, NetworkAction, NetworkEvent, Node};
+use crate::time::Time;
+use crate::timers::Timers;
+use crate::wire::message::{ToClient, ToWorker};
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
+use execution::{Attempts, Execution};
 use files::{FileAnswer, FileRequest};
+use jobs::Jobs;
+use journal::{Journal, Record};
+use liveness::Stopping;
+pub use liveness::ManagerTimer;
+use peers::Peers;
+use rand_chacha::ChaCha12Rng;
+use rand_core::SeedableRng;
+use registry::Registry;
 use serde::{Deserialize, Serialize};
 
 /// How a Manager is set up.
@@ -57,3 +83,167 @@ pub enum ManagerRequest {
 pub type ManagerEvent = Event<ManagerInput>;
 /// What a Manager wants done.
 pub type ManagerAction = Action<ManagerRequest>;
+
+/// The Manager's machine.
+#[derive(Debug)]
+pub struct Manager {
+    config: ManagerConfig,
+    random: ChaCha12Rng,
+    now: Time,
+    peers: Peers,
+    registry: Registry,
+    jobs: Jobs,
+    executions: BTreeMap<JobId, Execution>,
+    attempts: Attempts,
+    inventories: BTreeMap<Incarnation, Vec<AttemptId>>,
+    journal: Journal<Effect>,
+    timers: Timers<ManagerTimer>,
+    operations: BTreeMap<OperationId, JobId>,
+    last_operation: u64,
+    stopping: Option<Stopping>,
+    actions: VecDeque<ManagerAction>,
+}
+
+/// Something decided that must wait for the journal.
+#[derive(Debug)]
+enum Effect {
+    ToWorker(ConnectionId, ToWorker),
+    ToClient(ConnectionId, ToClient),
+    Close(ConnectionId),
+    File(OperationId, FileRequest),
+    Stopped,
+}
+
+impl Manager {
+    /// A Manager at the beginning of its epoch.
+    pub fn new(config: ManagerConfig) -> Manager {
+        let mut manager = Manager {
+            random: ChaCha12Rng::seed_from_u64(config.seed),
+            now: Time::ZERO,
+            peers: Peers::default(),
+            registry: Registry::default(),
+            jobs: Jobs::default(),
+            executions: BTreeMap::new(),
+            attempts: Attempts::default(),
+            inventories: BTreeMap::new(),
+            journal: Journal::new(),
+            timers: Timers::default(),
+            operations: BTreeMap::new(),
+            last_operation: 0,
+            stopping: None,
+            actions: VecDeque::new(),
+            config,
+        };
+        manager.record(Record::EpochBegan { epoch: manager.config.epoch });
+        manager
+    }
+
+    /// Appends a record and applies it. What is decided from here on waits for it.
+    fn record(&mut self, record: Record) {
+        let (sequence, bytes) = self.journal.append(&record);
+        self.jobs.apply(record);
+        self.actions.push_back(Action::Local(ManagerRequest::Append { sequence, record: bytes }));
+    }
+
+    fn tell_worker(&mut self, connection: ConnectionId, message: ToWorker) {
+        self.journal.hold(Effect::ToWorker(connection, message));
+    }
+
+    fn tell_client(&mut self, connection: ConnectionId, message: ToClient) {
+        self.journal.hold(Effect::ToClient(connection, message));
+    }
+
+    /// Does what was decided after every input: tasks are dealt, and what need not wait for the journal leaves.
+    fn settle(&mut self) {
+        self.schedule();
+        self.continue_stopping();
+        while let Some(effect) = self.journal.release() {
+            match effect {
+                Effect::ToWorker(connection, message) => {
+                    let action = self.peers.send(connection, &message);
+                    self.act(action);
+                }
+                Effect::ToClient(connection, message) => {
+                    let action = self.peers.send(connection, &message);
+                    self.act(action);
+                }
+                Effect::Close(connection) => {
+                    let action = self.peers.close(connection, None);
+                    self.act(action);
+                }
+                Effect::File(operation, request) => {
+                    self.actions.push_back(Action::Local(ManagerRequest::File(operation, request)));
+                }
+                Effect::Stopped => self.actions.push_back(Action::Local(ManagerRequest::Stopped)),
+            }
+        }
+    }
+
+    fn act(&mut self, action: Option<NetworkAction>) {
+        self.actions.extend(action.map(Action::Network));
+    }
+}
+
+impl Machine for Manager {
+    type Input = ManagerEvent;
+    type Output = ManagerAction;
+    type Timer = ManagerTimer;
+
+    fn handle_input(&mut self, input: ManagerEvent, now: Time) {
+        self.now = now;
+        match input {
+            Event::Network(NetworkEvent::Accepted { connection, peer }) => self.accepted(connection, peer),
+            Event::Network(NetworkEvent::Connected { .. } | NetworkEvent::DialFailed { .. }) => {
+                unreachable!("the Manager dials nobody")
+            }
+            Event::Network(NetworkEvent::Closed { connection, error: _ }) => self.closed(connection),
+            Event::Network(NetworkEvent::Datagram { from, bytes }) => self.datagram(from, &bytes),
+            Event::Local(ManagerInput::Persisted(sequence)) => self.journal.persisted(sequence),
+            Event::Local(ManagerInput::File(operation, answer)) => self.file_answered(operation, answer),
+            Event::Local(ManagerInput::Stop) => self.stop(),
+        }
+        self.settle();
+    }
+
+    fn handle_timeout(&mut self, now: Time) {
+        self.now = now;
+        while let Some(timer) = self.timers.pop_due(now) {
+            self.timer_fired(timer);
+        }
+        self.settle();
+    }
+
+    fn poll_output(&mut self) -> Option<ManagerAction> {
+        self.actions.pop_front()
+    }
+
+    fn poll_timeout(&self) -> Option<(Time, ManagerTimer)> {
+        self.timers.next()
+    }
+
+    fn check_invariants(&self) {
+        self.check();
+    }
+}
+
+impl Node for Manager {
+    type Local = ManagerInput;
+    type Request = ManagerRequest;
+
+    fn receive(&mut self, connection: ConnectionId, bytes: &[u8], now: Time) {
+        self.now = now;
+        self.received(connection, bytes);
+        self.settle();
+    }
+
+    fn unsent(&self, connection: ConnectionId) -> &[u8] {
+        self.peers.get(connection).map_or(&[], |peer| peer.connection.unsent())
+    }
+
+    fn sent(&mut self, connection: ConnectionId, count: usize, now: Time) {
+        self.now = now;
+        if let Some(peer) = self.peers.get_mut(connection) {
+            peer.connection.sent(count);
+        }
+    }
+}

@@ -5,7 +5,7 @@
 
 use crate::failure::{Cause, Failure};
 use crate::ids::{AttemptId, Epoch, Incarnation, JobId, Partition, SessionId, SubmissionKey};
-use crate::job::{Counters, InputFile, JobProgress, JobReport, JobSpecification, PathBytes, Split};
+use crate::job::{Counters, InputFile, JobProgress, JobReport, JobSpecification, Split, Staging};
 use crate::worker::shuffle::MapLocation;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -237,7 +237,7 @@ pub struct JobOrder {
     /// What the user asked for.
     pub specification: JobSpecification,
     /// The job's staging directory.
-    pub staging: PathBytes,
+    pub staging: Staging,
     /// What the nonce file in it holds.
     pub nonce: u64,
 }

@@ -82,6 +82,25 @@ pub enum DiskRequest {
     },
 }
 
+impl DiskRequest {
+    /// The open file that it is about, if it is about one.
+    pub fn file(&self) -> Option<FileId> {
+        match self {
+            DiskRequest::Open { file, .. }
+            | DiskRequest::Create { file, .. }
+            | DiskRequest::Read { file, .. }
+            | DiskRequest::Write { file, .. }
+            | DiskRequest::Inspect { file }
+            | DiskRequest::Sync { file }
+            | DiskRequest::Close { file } => Some(*file),
+            DiskRequest::Remove { .. }
+            | DiskRequest::CreateDirectory { .. }
+            | DiskRequest::RemoveTree { .. }
+            | DiskRequest::SyncDirectory { .. } => None,
+        }
+    }
+}
+
 /// The answer to every request but `Read`; a `Read` that fails is answered by the error alone.
 pub type DiskAnswer = Result<DiskReply, OsError>;
 

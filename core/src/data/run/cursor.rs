@@ -141,15 +141,16 @@ impl RunCursor {
         self.checksum = header.checksum;
         self.input_start = start + header.stored_bytes;
         self.records_left = header.records;
-        self.position = 0;
+        (self.position, self.key, self.value) = (0, 0..0, None);
         if header.is_end() {
             self.ended = true;
-            (self.block, self.key, self.value) = (Vec::new(), 0..0, None);
+            self.block = Vec::new();
             return self.open_block();
         }
         if header.is_compressed() {
-            self.block.clear();
-            make_room(&mut self.block, header.raw_bytes, BLOCK_BYTES);
+            self.block.truncate(header.raw_bytes);
+            let missing_bytes = header.raw_bytes - self.block.len();
+            make_room(&mut self.block, missing_bytes, BLOCK_BYTES);
             self.block.resize(header.raw_bytes, 0);
             let unpacked = lz4_flex::block::decompress_into(stored, &mut self.block);
             if !unpacked.is_ok_and(|bytes| bytes == header.raw_bytes) {

@@ -62,11 +62,12 @@ impl RunWriter {
         if self.payload.len() + bytes_max > BLOCK_BYTES {
             self.close_block();
         }
+        if bytes_max > COMPRESSED_BYTES_MAX {
+            self.push_large(record);
+            return;
+        }
         make_room(&mut self.payload, bytes_max, BLOCK_BYTES);
-        push_length(&mut self.payload, record.key.len());
-        push_length(&mut self.payload, record.value.map_or(0, |value| value.len() + 1));
-        self.payload.extend_from_slice(record.key);
-        self.payload.extend_from_slice(record.value.unwrap_or_default());
+        append_record(&mut self.payload, record);
         self.records += 1;
     }
 
@@ -74,6 +75,7 @@ impl RunWriter {
     pub fn finish(&mut self) -> Segment {
         self.close_block();
         if self.stream_bytes() > self.run_start {
+            make_room(&mut self.outgoing, HEADER_BYTES, OUTGOING_BYTES);
             self.outgoing.extend_from_slice(&[0; HEADER_BYTES]);
             self.seal_block(Header::unchecked(0, 0, 0), 0);
         }
@@ -95,6 +97,11 @@ impl RunWriter {
         self.outgoing.shrink_to(OUTGOING_BYTES);
     }
 
+    /// Bytes of memory it holds, but for the compressor's fixed table.
+    pub fn held_bytes(&self) -> usize {
+        self.payload.capacity() + self.outgoing.capacity()
+    }
+
     /// Bytes of all blocks so far.
     fn stream_bytes(&self) -> u64 {
         self.drained_bytes + self.outgoing.len() as u64
@@ -113,28 +120,34 @@ impl RunWriter {
         self.records = 0;
     }
 
-    /// Appends room for a header and the payload in the shorter of its two forms; gives its length.
-    fn append_payload(&mut self, start: usize) -> usize {
-        let raw_bytes = self.payload.len();
-        if raw_bytes <= COMPRESSED_BYTES_MAX {
-            let room = HEADER_BYTES + get_maximum_output_size(raw_bytes);
-            make_room(&mut self.outgoing, room, OUTGOING_BYTES);
-            self.outgoing.resize(start + room - HEADER_BYTES, 0);
-            let compressed =
-                compress_into_with_table(&self.payload, &mut self.outgoing[start..], &mut self.table);
-            let compressed_bytes =
-                compressed.expect("the output has the greatest size that compression needs");
-            if compressed_bytes < raw_bytes {
-                self.outgoing.truncate(start + compressed_bytes);
-                return compressed_bytes;
-            }
-        }
-        self.outgoing.truncate(start);
-        let room = start - self.outgoing.len() + raw_bytes;
+    /// Puts a record into a block of its own, as is, past the buffer for blocks: it may be very large.
+    fn push_large(&mut self, record: Record<'_>) {
+        let start = self.outgoing.len() + HEADER_BYTES;
+        let room = HEADER_BYTES + record.line_bytes() + RECORD_OVERHEAD_BYTES.0;
         make_room(&mut self.outgoing, room, OUTGOING_BYTES);
         self.outgoing.resize(start, 0);
-        self.outgoing.extend_from_slice(&self.payload);
-        raw_bytes
+        append_record(&mut self.outgoing, record);
+        let raw_bytes = self.outgoing.len() - start;
+        self.seal_block(Header::unchecked(raw_bytes, raw_bytes, 1), raw_bytes);
+    }
+
+    /// Appends room for a header, up to `start`, and the payload in the shorter of its two forms; gives its length.
+    fn append_payload(&mut self, start: usize) -> usize {
+        let raw_bytes = self.payload.len();
+        let room = HEADER_BYTES + get_maximum_output_size(raw_bytes);
+        make_room(&mut self.outgoing, room, OUTGOING_BYTES);
+        self.outgoing.resize(start - HEADER_BYTES + room, 0);
+        let compressed =
+            compress_into_with_table(&self.payload, &mut self.outgoing[start..], &mut self.table);
+        let compressed_bytes = compressed.expect("the output has the greatest size that compression needs");
+        if compressed_bytes < raw_bytes {
+            self.outgoing.truncate(start + compressed_bytes);
+            compressed_bytes
+        } else {
+            self.outgoing.truncate(start);
+            self.outgoing.extend_from_slice(&self.payload);
+            raw_bytes
+        }
     }
 
     /// Puts the header into the room before the last `stored_bytes` of `outgoing`, which are the block's payload.
@@ -146,6 +159,15 @@ impl RunWriter {
         header[HEADER_BYTES - 4..].copy_from_slice(&self.checksum.to_le_bytes());
         self.outgoing[payload_start - HEADER_BYTES..payload_start].copy_from_slice(&header);
     }
+}
+
+/// Appends a record as it stands in a payload.
+#[inline]
+fn append_record(payload: &mut Vec<u8>, record: Record<'_>) {
+    push_length(payload, record.key.len());
+    push_length(payload, record.value.map_or(0, |value| value.len() + 1));
+    payload.extend_from_slice(record.key);
+    payload.extend_from_slice(record.value.unwrap_or_default());
 }
 
 /// Appends a length, seven bits to a byte, the lowest first; all bytes but the last have their highest bit set.

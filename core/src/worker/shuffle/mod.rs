@@ -5,7 +5,10 @@
 //! every block on the way, and says when all runs of an attempt are on this worker. Runs that lie here already are
 //! never moved.
 
+mod fetch;
+mod gather;
 mod machine;
+mod serve;
 
 pub use machine::{Shuffle, ShuffleTimer};
 

@@ -1,0 +1,433 @@
+use crate::failure::{Cause, ExitStatus, Failure, InputRange, OsError, OsErrorKind, PeerKind};
+use crate::ids::{AttemptId, Epoch, JobId, TaskId};
+use crate::job::{CommandLine, PathBytes, ProgramRole};
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+fn os(kind: OsErrorKind, text: &str) -> OsError {
+    OsError { kind, text: text.into() }
+}
+
+fn attempt(task: TaskId, number: u32) -> AttemptId {
+    AttemptId { job: JobId(3), task, epoch: Epoch(1), number }
+}
+
+fn failed(role: ProgramRole, status: ExitStatus) -> Cause {
+    Cause::ProgramFailed { role, command: "./map.py -v".into(), status }
+}
+
+fn not_started(program: &str, kind: OsErrorKind, text: &str) -> Cause {
+    Cause::ProgramNotStarted {
+        role: ProgramRole::Mapper,
+        program: program.into(),
+        directory: "/home/ada".into(),
+        error: os(kind, text),
+    }
+}
+
+/// Causes beside the whole of what a person reads of them.
+fn table() -> Vec<(Cause, &'static str)> {
+    use OsErrorKind::*;
+    let map = attempt(TaskId::Map(7), 2);
+    let path = || PathBytes::from("/data/in.txt");
+    let output = || PathBytes::from("/data/out");
+    let address = || String::from("10.0.0.1:7077");
+    Vec::from([
+        (
+            Cause::InputNotFound { path: path() },
+            "input `/data/in.txt` names no file\n  \
+             try: check the path; in directories, files whose names begin with `_` or `.` are not read",
+        ),
+        (
+            Cause::InputNotFound { path: "/data/*.log".into() },
+            "no file matches input `/data/*.log`\n  \
+             try: check the pattern; in directories, files whose names begin with `_` or `.` are not read",
+        ),
+        (
+            Cause::InputUnreadable { path: path(), error: os(PermissionDenied, "Permission denied") },
+            "input `/data/in.txt` cannot be read: Permission denied\n  \
+             try: chmod a+r /data/in.txt, or run the workers as a user who may read it",
+        ),
+        (
+            Cause::InputUnreadable {
+                path: "/data/in.gz".into(),
+                error: os(InvalidData, "corrupt deflate stream"),
+            },
+            "input `/data/in.gz` cannot be read: corrupt deflate stream\n  \
+             try: gzip -t /data/in.gz; a file that is no gzip should not end in .gz",
+        ),
+        (
+            Cause::InputUnreadable { path: path(), error: os(NotFound, "No such file or directory") },
+            "input `/data/in.txt` cannot be read: No such file or directory\n  \
+             try: put --input on storage that every machine sees under the same path",
+        ),
+        (
+            Cause::InputUnreadable { path: path(), error: os(Other, "Input/output error") },
+            "input `/data/in.txt` cannot be read: Input/output error\n  try: check the storage that holds it",
+        ),
+        (
+            Cause::InputUnreadable { path: "-".into(), error: os(IsADirectory, "Is a directory") },
+            "input `-` cannot be read: Is a directory\n  try: check what standard input comes from",
+        ),
+        (
+            Cause::OutputUnwritable { path: "-".into(), error: os(NoSpace, "No space left on device") },
+            "output `-` cannot be written: No space left on device\n  try: check what standard output goes to",
+        ),
+        (
+            Cause::InputChanged { path: path() },
+            "input `/data/in.txt` changed while the job ran\n  try: run the job again once nothing writes to it",
+        ),
+        (
+            Cause::TooManySplits { splits: 1_048_576 },
+            "the input makes 1048576 splits; a job may have 1000000 at the most\n  try: give a greater --split-size",
+        ),
+        (
+            Cause::OutputExists { path: output() },
+            "output `/data/out` exists already\n  try: remove it, or choose another --output",
+        ),
+        (
+            Cause::OutputUnwritable { path: output(), error: os(PermissionDenied, "Permission denied") },
+            "output `/data/out` cannot be written: Permission denied\n  \
+             try: chmod u+w /data, or choose an --output in a directory that may be written",
+        ),
+        (
+            Cause::OutputUnwritable {
+                path: "/my data/out".into(),
+                error: os(NotFound, "No such file or directory"),
+            },
+            "output `/my data/out` cannot be written: No such file or directory\n  try: mkdir -p '/my data'",
+        ),
+        (
+            Cause::OutputUnwritable { path: output(), error: os(NoSpace, "No space left on device") },
+            "output `/data/out` cannot be written: No space left on device\n  \
+             try: free space where /data is, or choose an --output elsewhere",
+        ),
+        (
+            Cause::OutputUnwritable { path: output(), error: os(NotADirectory, "Not a directory") },
+            "output `/data/out` cannot be written: Not a directory\n  \
+             try: choose another --output: something above it is a file",
+        ),
+        (
+            Cause::OutputNotShared { path: "/data/.out.windrow-1".into() },
+            "the worker does not see `/data/.out.windrow-1`, where the job's output is put together\n  \
+             try: put --output on storage that every machine sees under the same path, or use `windrow run` on one machine",
+        ),
+        (
+            Cause::Scratch { path: "/tmp/w/spill-0".into(), error: os(NoSpace, "No space left on device") },
+            "`/tmp/w/spill-0` in the work directory cannot be used: No space left on device\n  \
+             try: free space where /tmp/w is, or give a --work-dir with more of it",
+        ),
+        (
+            Cause::Scratch { path: "/tmp/w".into(), error: os(PermissionDenied, "Permission denied") },
+            "`/tmp/w` in the work directory cannot be used: Permission denied\n  \
+             try: give a --work-dir that is a directory and may be written",
+        ),
+        (
+            not_started("foo", NotFound, "No such file or directory"),
+            "mapper `foo`: no such program in PATH\n  \
+             try: install it on every worker, or give a path: one with a slash is looked for from /home/ada, which must exist",
+        ),
+        (
+            not_started("./foo", NotFound, "No such file or directory"),
+            "mapper `./foo`: no such program, looked for from /home/ada\n  \
+             try: check that path, that directory, and the interpreter after `#!` if it is a script: all must exist on every worker",
+        ),
+        (
+            not_started("./map.py", PermissionDenied, "Permission denied"),
+            "mapper `./map.py`: may not be executed: Permission denied\n  \
+             try: chmod +x ./map.py, or name its interpreter, as in --mapper 'python3 ./map.py'",
+        ),
+        (
+            not_started("./map.py", NotExecutable, "Exec format error"),
+            "mapper `./map.py`: neither a program for this machine nor a script with `#!`: Exec format error\n  \
+             try: give it a first line like `#!/usr/bin/env python3`, or name its interpreter, as in --mapper 'python3 ./map.py'",
+        ),
+        (
+            not_started("./map.py", Other, "Too many open files"),
+            "mapper `./map.py`: could not be started: Too many open files\n  \
+             try: check the program and the host's limits (`ulimit -a`)",
+        ),
+        (
+            failed(ProgramRole::Mapper, ExitStatus::Code(1)),
+            "mapper `./map.py -v` ended with exit code 1\n  try: run it by hand on a few lines of its input",
+        ),
+        (
+            failed(ProgramRole::Reducer, ExitStatus::Code(3)),
+            "reducer `./map.py -v` ended with exit code 3\n  \
+             try: run it by hand on a few lines of what the mapper prints, sorted by key",
+        ),
+        (
+            Cause::ProgramFailed {
+                role: ProgramRole::Mapper,
+                command: "/bin/grep ERROR".into(),
+                status: ExitStatus::Code(1),
+            },
+            "mapper `/bin/grep ERROR` ended with exit code 1\n  \
+             try: sed -n '/…/p' or awk '/…/' in its place: grep fails where nothing matches, as in a part of the input",
+        ),
+        (
+            failed(ProgramRole::Mapper, ExitStatus::Code(127)),
+            "mapper `./map.py -v` ended with exit code 127\n  \
+             try: install what it calls on every worker: a shell gives 127 for a command that is not found",
+        ),
+        (
+            failed(ProgramRole::Reducer, ExitStatus::Signal(9)),
+            "reducer `./map.py -v` was killed by SIGKILL (9): often the kernel's out-of-memory killer\n  \
+             try: hold less in memory, or run fewer at a time with --slots; `dmesg` tells whether the kernel killed it",
+        ),
+        (
+            Cause::ProgramStoppedReading {
+                role: ProgramRole::Reducer,
+                command: "head -n 1".into(),
+                unread_bytes: 812,
+            },
+            "reducer `head -n 1` ended before it had read all of its input: 812 bytes were left\n  \
+             try: let it read to the end of its input even where it needs no more of it (in a shell: `; cat >/dev/null`)",
+        ),
+        (
+            Cause::ProgramPipe { role: ProgramRole::Mapper, error: os(Other, "Bad file descriptor") },
+            "a pipe of the mapper broke: Bad file descriptor\n  \
+             try: run the job again; if it stays, check the host's limits (`ulimit -a`)",
+        ),
+        (
+            Cause::RecordTooLong { role: ProgramRole::Mapper, limit_bytes: 1 << 30 },
+            "the mapper printed a line of more than 1 GiB\n  try: end each record with a newline",
+        ),
+        (
+            Cause::RunCorrupt { map },
+            "the output of job 3, map 7, attempt 1.2 does not have the bytes that were written\n  \
+             try: check the disk under the worker's --work-dir; the map runs again by itself",
+        ),
+        (
+            Cause::RunUnfetchable { map, reason: "nobody holds it".into() },
+            "the output of job 3, map 7, attempt 1.2 could not be fetched: nobody holds it\n  \
+             try: check that workers reach each other's shuffle ports (see --shuffle-listen and --advertise of `windrow worker`)",
+        ),
+        (
+            Cause::WorkerLost,
+            "the worker was lost\n  try: look at the worker's log; its tasks run elsewhere by themselves",
+        ),
+        (Cause::Killed, "the attempt was no longer wanted"),
+        (Cause::Cancelled, "the job was cancelled"),
+        (
+            Cause::ManagerStopped,
+            "the Manager was told to stop before the job had ended\n  \
+             try: submit the job again once a Manager runs; nothing of its output was made visible",
+        ),
+        (
+            Cause::Unreachable {
+                address: address(),
+                whom: PeerKind::Manager,
+                error: os(ConnectionRefused, "Connection refused"),
+            },
+            "no Manager answers at 10.0.0.1:7077: Connection refused\n  \
+             try: start one with: windrow manager --listen 10.0.0.1:7077",
+        ),
+        (
+            Cause::Unreachable {
+                address: address(),
+                whom: PeerKind::Manager,
+                error: os(TimedOut, "Connection timed out"),
+            },
+            "no Manager answers at 10.0.0.1:7077: Connection timed out\n  \
+             try: check host and port of --manager (or WINDROW_MANAGER), and firewalls on the way",
+        ),
+        (
+            Cause::Unreachable {
+                address: address(),
+                whom: PeerKind::Worker,
+                error: os(TimedOut, "Timed out"),
+            },
+            "no worker answers at 10.0.0.1:7077: Timed out\n  \
+             try: check that workers reach each other's shuffle ports (see --shuffle-listen and --advertise of `windrow worker`)",
+        ),
+        (
+            Cause::ConnectionLost { address: address() },
+            "the connection to the Manager at 10.0.0.1:7077 was lost and could not be had again\n  \
+             try: look at the Manager's log, and at the output: it is there whole or not at all",
+        ),
+        (
+            Cause::CannotListen { address: address(), error: os(AddressInUse, "Address already in use") },
+            "cannot listen on 10.0.0.1:7077: Address already in use\n  \
+             try: choose another port, or 0 for any that is free; a windrow server may be running there already",
+        ),
+        (
+            Cause::CannotListen {
+                address: "0.0.0.0:80".into(),
+                error: os(PermissionDenied, "Permission denied"),
+            },
+            "cannot listen on 0.0.0.0:80: Permission denied\n  \
+             try: choose a port of 1024 or more; lower ones need privileges",
+        ),
+        (
+            Cause::CannotListen { address: address(), error: os(Other, "Cannot assign requested address") },
+            "cannot listen on 10.0.0.1:7077: Cannot assign requested address\n  \
+             try: give an address of this machine, as HOST:PORT",
+        ),
+        (
+            Cause::NotWindrow { address: address(), violation: "its first bytes are `HTTP`".into() },
+            "what answers at 10.0.0.1:7077 does not speak Windrow's protocol: its first bytes are `HTTP`\n  \
+             try: check host and port: something else listens there",
+        ),
+        (
+            Cause::OtherVersion { address: address(), theirs: 9, ours: 1 },
+            "10.0.0.1:7077 speaks version 9 of the protocol, this program version 1\n  \
+             try: use the same windrow on both sides; compare `windrow --version`",
+        ),
+        (
+            Cause::OtherCluster { address: address(), theirs: "night".into(), ours: "windrow".into() },
+            "10.0.0.1:7077 belongs to the cluster `night`, not to `windrow`\n  \
+             try: give --cluster night if that is the one you mean, or another address",
+        ),
+        (
+            Cause::Invalid { what: "--split-size is 0".into(), remedy: "give at least 1".into() },
+            "--split-size is 0\n  try: give at least 1",
+        ),
+    ])
+}
+
+/// A number for each cause; a new one does not compile until it stands here, and fails until it stands in the table.
+fn number(cause: &Cause) -> u32 {
+    match cause {
+        Cause::InputNotFound { .. } => 0,
+        Cause::InputUnreadable { .. } => 1,
+        Cause::InputChanged { .. } => 2,
+        Cause::TooManySplits { .. } => 3,
+        Cause::OutputExists { .. } => 4,
+        Cause::OutputUnwritable { .. } => 5,
+        Cause::OutputNotShared { .. } => 6,
+        Cause::Scratch { .. } => 7,
+        Cause::ProgramNotStarted { .. } => 8,
+        Cause::ProgramFailed { .. } => 9,
+        Cause::ProgramStoppedReading { .. } => 10,
+        Cause::ProgramPipe { .. } => 11,
+        Cause::RecordTooLong { .. } => 12,
+        Cause::RunCorrupt { .. } => 13,
+        Cause::RunUnfetchable { .. } => 14,
+        Cause::WorkerLost => 15,
+        Cause::Killed => 16,
+        Cause::Cancelled => 17,
+        Cause::ManagerStopped => 18,
+        Cause::Unreachable { .. } => 19,
+        Cause::ConnectionLost { .. } => 20,
+        Cause::CannotListen { .. } => 21,
+        Cause::NotWindrow { .. } => 22,
+        Cause::OtherVersion { .. } => 23,
+        Cause::OtherCluster { .. } => 24,
+        Cause::Invalid { .. } => 25,
+    }
+}
+
+#[test]
+fn every_cause_reads_as_it_should() {
+    for (cause, text) in table() {
+        assert_eq!(Failure::new(cause).to_string(), text);
+    }
+}
+
+#[test]
+fn every_cause_is_in_the_table() {
+    let numbers: BTreeSet<u32> = table().iter().map(|(cause, _)| number(cause)).collect();
+    assert_eq!(numbers, (0..=25).collect());
+}
+
+#[test]
+fn the_first_line_is_the_cause() {
+    for (cause, text) in table() {
+        assert_eq!(Some(cause.to_string().as_str()), text.lines().next());
+    }
+}
+
+fn mapper_failure() -> Failure {
+    Failure {
+        cause: failed(ProgramRole::Mapper, ExitStatus::Code(1)),
+        job: Some((JobId(3), "word count".into())),
+        attempt: Some(attempt(TaskId::Map(7), 3)),
+        attempts_failed: 4,
+        host: Some("alpha".into()),
+        input: Some(InputRange { path: "/data/in.txt".into(), offset: 64, length_bytes: 36 }),
+        stderr_tail: b"Traceback (most recent call last):\n\tValueError: \xff\x1b[31m\r\n\n".to_vec(),
+    }
+}
+
+#[test]
+fn a_failed_mapper_shows_place_input_stderr_and_how_to_repeat_it() {
+    assert_eq!(
+        mapper_failure().to_string(),
+        "mapper `./map.py -v` ended with exit code 1\n  \
+         in map 7, attempt 1.3 of job 3 `word count` on host alpha after 4 failed attempts\n  \
+         input: /data/in.txt, bytes 64 to 100\n  \
+         the end of its stderr:\n    \
+         Traceback (most recent call last):\n    \
+         \tValueError: \u{fffd}\\u{1b}[31m\n  \
+         try: run it by hand: tail -c +65 /data/in.txt | head -c 36 | ./map.py -v"
+    );
+}
+
+#[test]
+fn the_way_to_repeat_a_mapper_follows_its_input() {
+    let remedy = |path: &str, offset, status| {
+        let mut failure = mapper_failure();
+        failure.cause = failed(ProgramRole::Mapper, status);
+        failure.input = Some(InputRange { path: path.into(), offset, length_bytes: 36 });
+        failure.remedy().unwrap()
+    };
+    let one = ExitStatus::Code(1);
+    assert_eq!(remedy("/data/it's", 0, one), "run it by hand: head -c 36 '/data/it'\\''s' | ./map.py -v");
+    assert_eq!(remedy("/data/in.gz", 0, one), "run it by hand: gunzip -c /data/in.gz | ./map.py -v");
+    assert!(remedy("/data/in", 0, ExitStatus::Code(126)).starts_with("chmod +x"));
+}
+
+#[test]
+fn a_place_of_which_only_parts_are_known_reads_well() {
+    let place = |change: fn(&mut Failure)| {
+        let mut failure = Failure::new(Cause::Killed);
+        change(&mut failure);
+        failure.to_string()
+    };
+    assert_eq!(
+        place(|it| it.attempt = Some(attempt(TaskId::Reduce(0), 0))),
+        "the attempt was no longer wanted\n  in reduce 0, attempt 1.0 of job 3"
+    );
+    assert_eq!(
+        place(|it| it.job = Some((JobId(3), "sort".into()))),
+        "the attempt was no longer wanted\n  in job 3 `sort`"
+    );
+    assert_eq!(
+        place(|it| it.host = Some("alpha".into())),
+        "the attempt was no longer wanted\n  in a worker on host alpha"
+    );
+}
+
+#[test]
+fn of_a_long_stderr_the_last_lines_are_shown() {
+    let mut failure = Failure::new(Cause::Killed);
+    failure.stderr_tail = (1..=50).map(|line| format!("line {line}\n")).collect::<String>().into_bytes();
+    let text = failure.to_string();
+    let shown: Vec<&str> = text.lines().skip(2).collect();
+    assert_eq!(shown.len(), 21);
+    assert_eq!((shown[0], shown[1], shown[20]), ("    …", "    line 31", "    line 50"));
+}
+
+#[test]
+fn a_command_can_be_typed_as_it_is_shown() {
+    let shown = |words: &[&str]| {
+        CommandLine { words: words.iter().map(|word| PathBytes::from(*word)).collect() }.to_string()
+    };
+    assert_eq!(shown(&["./map.py", "-n", "1"]), "./map.py -n 1");
+    assert_eq!(shown(&["awk", "{print $1}", "", "it's"]), "awk '{print $1}' '' 'it'\\''s'");
+    assert_eq!(shown(&["grep", "a|b", "*"]), "grep 'a|b' '*'");
+}
+
+#[test]
+fn signals_are_named() {
+    let text = |signal| ExitStatus::Signal(signal).to_string();
+    assert_eq!(text(9), "was killed by SIGKILL (9): often the kernel's out-of-memory killer");
+    assert_eq!(text(15), "was killed by SIGTERM (15)");
+    assert_eq!(text(31), "was killed by SIGSYS (31): it made a system call that is not allowed here");
+    assert_eq!(text(34), "was killed by signal 34");
+    assert_eq!(text(0), "was killed by signal 0");
+    assert_eq!(text(-1), "was killed by signal -1");
+}

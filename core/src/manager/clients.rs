@@ -1,0 +1,147 @@
+//! What clients ask: submissions, watching, cancelling, shutting down, and how they are told how their jobs go.
+//!
+//! A job is accepted once for each key, and acknowledged only when it is durable.
+
+use super::commit::Errand;
+use super::execution::{Execution, Stage};
+use super::journal::Record;
+use super::{Manager, ManagerTimer};
+use crate::failure::{Cause, Failure};
+use crate::ids::{ConnectionId, JobId, SubmissionKey};
+use crate::job::{JobPhase, JobProgress, JobSpecification, TaskCount};
+use crate::limits::{PROGRESS_US, REDUCERS_MAX};
+use crate::wire::message::{FromClient, ToClient};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use rand_core::Rng;
+
+impl Manager {
+    pub(super) fn client_spoke(&mut self, connection: ConnectionId, message: FromClient) {
+        match message {
+            FromClient::Submit { key, specification } => self.submit(connection, key, specification),
+            FromClient::Watch { job } => self.watch(connection, job),
+            FromClient::Cancel { job } => {
+                if !self.fail_job(job, Cause::Cancelled) && self.jobs.active(job).is_none() {
+                    self.watch(connection, job);
+                }
+            }
+            FromClient::Shutdown => self.begin_stopping(Some(connection)),
+        }
+    }
+
+    fn submit(&mut self, connection: ConnectionId, key: SubmissionKey, specification: JobSpecification) {
+        if let Some(job) = self.jobs.with_key(key) {
+            self.tell_client(connection, ToClient::Accepted { job });
+            return self.watch(connection, job);
+        }
+        if let Err(cause) = validate(&specification) {
+            return self.tell_client(connection, ToClient::Refused(Failure::new(cause)));
+        }
+        if self.stopping.is_some() {
+            return self.tell_client(connection, ToClient::Refused(Failure::new(Cause::ManagerStopped)));
+        }
+        let job = self.jobs.next_id();
+        tracing::info!(%job, name = %specification.name, output = %specification.output, "job accepted");
+        let nonce = self.random.next_u64();
+        self.record(Record::JobAccepted { job, key, nonce, specification });
+        let preparation = Errand::prepare(self.jobs.active(job).expect("it was just accepted"));
+        self.executions.insert(job, Execution::new(preparation, self.now));
+        self.tell_client(connection, ToClient::Accepted { job });
+        self.watch(connection, job);
+        self.ask_files(job);
+    }
+
+    fn watch(&mut self, connection: ConnectionId, job: JobId) {
+        if let Some(execution) = self.executions.get_mut(&job) {
+            execution.watchers.insert(connection);
+            self.timers.set_if_idle(ManagerTimer::Progress, self.now.after(PROGRESS_US));
+        } else if let Some(report) = self.jobs.ended(job) {
+            let report = report.clone();
+            self.tell_client(connection, ToClient::Ended(report));
+        } else {
+            self.tell_client(connection, ToClient::UnknownJob { job });
+        }
+    }
+
+    /// Tells each watcher how its job goes, and comes back as long as there are any.
+    pub(super) fn tell_progress(&mut self) {
+        let mut news = Vec::new();
+        for (job, execution) in &self.executions {
+            if !execution.watchers.is_empty() {
+                let progress = self.progress_of(*job, execution);
+                news.extend(execution.watchers.iter().map(|watcher| (*watcher, progress)));
+            }
+        }
+        if !news.is_empty() {
+            self.timers.set(ManagerTimer::Progress, self.now.after(PROGRESS_US));
+        }
+        for (watcher, progress) in news {
+            self.tell_client(watcher, ToClient::Progress(progress));
+        }
+    }
+
+    fn progress_of(&self, job: JobId, execution: &Execution) -> JobProgress {
+        let (workers, workers_unheard) = self.registry.count();
+        let count = |tasks: &super::execution::Tasks| TaskCount { total: tasks.total, running: 0, done: tasks.done };
+        let mut progress = JobProgress {
+            job,
+            phase: match execution.stage {
+                Stage::Preparing(_) => JobPhase::Planning,
+                Stage::Running | Stage::Ending(_) => JobPhase::Running,
+                Stage::Publishing(_) | Stage::Cleaning(..) => JobPhase::Committing,
+            },
+            workers,
+            workers_unheard,
+            maps: count(&execution.maps),
+            runs_fetched: u64::from(execution.reduces.done) * u64::from(execution.maps.total),
+            reduces: count(&execution.reduces),
+            input_bytes: execution.input_bytes,
+            counters: execution.won,
+            attempts_failed: execution.attempts_failed,
+        };
+        for (id, attempt) in self.attempts.of_job(job) {
+            match id.task {
+                crate::ids::TaskId::Map(_) => progress.maps.running += 1,
+                crate::ids::TaskId::Reduce(_) => progress.reduces.running += 1,
+            }
+            progress.runs_fetched += u64::from(attempt.runs_gathered);
+            progress.counters.add(&attempt.counters);
+        }
+        progress
+    }
+}
+
+/// What no client of ours would send, but another might.
+fn validate(specification: &JobSpecification) -> Result<(), Cause> {
+    let invalid = |what: &str, remedy: &str| Cause::Invalid { what: String::from(what), remedy: String::from(remedy) };
+    let JobSpecification { inputs, output, mapper, reducer, reducers, split_bytes, directory, .. } = specification;
+    let paths = inputs.iter().chain([output, directory]);
+    for path in paths {
+        if !path.0.starts_with(b"/") || path.0.contains(&0) {
+            return Err(invalid(&format!("`{path}` is not an absolute path"), "name it from the root"));
+        }
+    }
+    if output.split_name().is_none() {
+        return Err(invalid("the output is the root directory", "name a directory that does not exist yet"));
+    }
+    if inputs.is_empty() {
+        return Err(invalid("the job has no input", "name at least one"));
+    }
+    if mapper.words.is_empty() || reducer.as_ref().is_some_and(|command| command.words.is_empty()) {
+        return Err(invalid("a program has no name", "give its command line"));
+    }
+    if reducer.is_some() != (*reducers > 0) {
+        return Err(invalid("a job has a reducer exactly if it has partitions", "give both or neither"));
+    }
+    if *reducers > REDUCERS_MAX {
+        return Err(invalid(
+            &format!("{reducers} reducers are more than a job may have"),
+            &format!("use {REDUCERS_MAX} at the most"),
+        ));
+    }
+    if *split_bytes == 0 {
+        return Err(invalid("splits cannot be of no bytes", "give a split size of at least 1 byte"));
+    }
+    Ok(())
+}

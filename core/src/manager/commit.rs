@@ -1,0 +1,147 @@
+//! A job's files: owns the order in which its output is looked for, staged, published and cleaned up.
+//!
+//! An [`Errand`] is a row of requests to the file system, one under way at a time; its answers decide what comes next. It
+//! performs nothing and remembers nothing that is not in its row. The output appears by **one** rename of a directory
+//! that is whole by then, or not at all (Google paper, 3.3, "Semantics in the Presence of Failures", taken from single
+//! files to the whole output).
+
+use super::files::{FileAnswer, FileRequest, ListError};
+use super::jobs::Job;
+use crate::failure::{Cause, OsErrorKind};
+use crate::ids::OperationId;
+use crate::job::{InputFile, PathBytes};
+use alloc::collections::VecDeque;
+use alloc::format;
+use alloc::vec::Vec;
+
+/// A row of requests, one after the other.
+#[derive(Debug)]
+pub struct Errand {
+    rest: VecDeque<FileRequest>,
+    waiting: Option<(OperationId, FileRequest)>,
+    output: PathBytes,
+    listed: Vec<InputFile>,
+}
+
+/// What an answer leads to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// There is more to do.
+    Next,
+    /// All is done; what was listed on the way.
+    Done(Vec<InputFile>),
+    /// It cannot be done.
+    Failed(Cause),
+}
+
+impl Errand {
+    fn new(job: &Job, requests: impl IntoIterator<Item = FileRequest>) -> Errand {
+        Errand {
+            rest: requests.into_iter().collect(),
+            waiting: None,
+            output: job.specification.output.clone(),
+            listed: Vec::new(),
+        }
+    }
+
+    /// Before anything runs: the output must not be there, the inputs must, and the staging directory is made, with
+    /// the nonce in it by which workers prove that they see it. Nothing is made before all that was looked for is found.
+    pub fn prepare(job: &Job) -> Errand {
+        let sync = job.specification.sync;
+        let nonce = job.nonce.to_le_bytes().to_vec();
+        Errand::new(
+            job,
+            [
+                FileRequest::Find { path: job.specification.output.clone() },
+                FileRequest::ListInputs { inputs: job.specification.inputs.clone() },
+                FileRequest::CreateDirectory { path: job.staging().0 },
+                FileRequest::WriteFile { path: job.staging().nonce_path(), contents: nonce, sync },
+            ],
+        )
+    }
+
+    /// Once every task is won: the winners' files take their names in one directory, which becomes the output.
+    pub fn publish(job: &Job) -> Errand {
+        let sync = job.specification.sync;
+        let (staging, whole) = (job.staging(), job.staging().whole());
+        let mut requests = Vec::new();
+        requests.push(FileRequest::CreateDirectory { path: whole.clone() });
+        for (index, attempt) in job.deciding_attempts().enumerate() {
+            let part = whole.join(format!("part-{index:05}"));
+            requests.push(FileRequest::Rename { from: staging.output_of(&attempt), to: part });
+        }
+        requests.push(FileRequest::WriteFile { path: whole.join("_SUCCESS"), contents: Vec::new(), sync });
+        if sync {
+            requests.push(FileRequest::SyncDirectory { path: whole.clone() });
+        }
+        let output = job.specification.output.clone();
+        let parent = output.split_name().map(|(parent, _)| parent);
+        requests.push(FileRequest::Rename { from: whole, to: output });
+        if let Some(path) = parent.filter(|_| sync) {
+            requests.push(FileRequest::SyncDirectory { path });
+        }
+        Errand::new(job, requests)
+    }
+
+    /// At the end, well or not: what is left in staging goes.
+    pub fn clean(job: &Job) -> Errand {
+        Errand::new(job, [FileRequest::RemoveTree { path: job.staging().0 }])
+    }
+
+    /// The next request, to be asked under this name.
+    pub fn ask(&mut self, operation: OperationId) -> FileRequest {
+        assert!(self.waiting.is_none(), "an errand has one request under way");
+        let request = self.rest.pop_front().expect("an errand that is not done has requests left");
+        self.waiting = Some((operation, request.clone()));
+        request
+    }
+
+    /// Whether this is the request under way.
+    pub fn is_waiting_for(&self, operation: OperationId) -> bool {
+        self.waiting.as_ref().is_some_and(|(waiting, _)| *waiting == operation)
+    }
+
+    /// Takes the answer to the request under way.
+    pub fn answer(&mut self, answer: FileAnswer) -> Progress {
+        let (_, request) = self.waiting.take().expect("an answer is to a request under way");
+        let cause = match (request, answer) {
+            (_, FileAnswer::Done) => return self.next(),
+            (_, FileAnswer::Found(false)) => return self.next(),
+            (_, FileAnswer::Found(true)) => Cause::OutputExists { path: self.output.clone() },
+            (_, FileAnswer::Listed(Ok(inputs))) => {
+                self.listed = inputs;
+                return self.next();
+            }
+            (_, FileAnswer::Listed(Err(ListError::NotFound { input }))) => Cause::InputNotFound { path: input },
+            (_, FileAnswer::Listed(Err(ListError::Unreadable { path, error }))) => {
+                Cause::InputUnreadable { path, error }
+            }
+            (FileRequest::Rename { to, .. }, FileAnswer::Failed(error))
+                if to == self.output && error.kind == OsErrorKind::Exists =>
+            {
+                Cause::OutputExists { path: to }
+            }
+            (FileRequest::CreateDirectory { path }, FileAnswer::Failed(error)) => {
+                // The user never named the staging directory; what cannot be written is the directory that holds it.
+                let path = path.split_name().map_or(path.clone(), |(parent, _)| parent);
+                Cause::OutputUnwritable { path, error }
+            }
+            (
+                FileRequest::Find { path }
+                | FileRequest::Rename { to: path, .. }
+                | FileRequest::WriteFile { path, .. }
+                | FileRequest::SyncDirectory { path }
+                | FileRequest::RemoveTree { path },
+                FileAnswer::Failed(error),
+            ) => Cause::OutputUnwritable { path, error },
+            (FileRequest::ListInputs { .. }, FileAnswer::Failed(error)) => {
+                Cause::InputUnreadable { path: PathBytes::default(), error }
+            }
+        };
+        Progress::Failed(cause)
+    }
+
+    fn next(&mut self) -> Progress {
+        if self.rest.is_empty() { Progress::Done(core::mem::take(&mut self.listed)) } else { Progress::Next }
+    }
+}

@@ -1,0 +1,301 @@
+//! Who executes what: owns the volatile side of an active job, which a restart learns again from the workers.
+//!
+//! Knows which tasks wait, how often they failed, where map outputs lie as a log that workers pull by cursor, and how far
+//! the job's files are. Invariant: a task either waits, or has an attempt under way, or has a winner in [`super::jobs`].
+
+use super::commit::Errand;
+use crate::failure::{Failure, Fault};
+use crate::ids::{AttemptId, ConnectionId, Epoch, Incarnation, JobId, TaskId};
+use crate::job::Counters;
+use crate::time::Time;
+use crate::wire::message::OutputEntry;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+/// The volatile side of one active job.
+#[derive(Debug)]
+pub struct Execution {
+    /// Where it is.
+    pub stage: Stage,
+    /// Its map tasks.
+    pub maps: Tasks,
+    /// Its reduce tasks.
+    pub reduces: Tasks,
+    /// Where map outputs lie and which were lost, in the order in which that became known.
+    pub outputs: Vec<OutputEntry>,
+    /// Workers that wait for entries of it from their cursor on.
+    pub pulls: BTreeMap<Incarnation, u64>,
+    /// Workers that do not see the staging directory.
+    pub excluded: BTreeSet<Incarnation>,
+    /// Clients that are told how it goes.
+    pub watchers: BTreeSet<ConnectionId>,
+    /// Attempts that failed, for whatever reason.
+    pub attempts_failed: u32,
+    /// When it was accepted.
+    pub accepted_at: Time,
+    /// Its size, once planned.
+    pub input_bytes: u64,
+    /// Figures of its winners.
+    pub won: Counters,
+}
+
+/// Where an active job is, more finely than the journal knows.
+///
+/// ```text
+/// Preparing ─▶ Running ─▶ Publishing ─▶ Cleaning ─▶ (ended)
+///     └───────────┴─▶ Ending ─no attempt left─▶──┘
+/// ```
+#[derive(Debug)]
+pub enum Stage {
+    /// Its output is looked for, its inputs are listed, its staging directory is made.
+    Preparing(Errand),
+    /// Its tasks are executed.
+    Running,
+    /// Its output is put in place.
+    Publishing(Errand),
+    /// It failed; its attempts are being ended.
+    Ending(Failure),
+    /// Nothing of it runs; its staging directory is being removed.
+    Cleaning(Errand, Option<Failure>),
+}
+
+/// The tasks of one kind.
+#[derive(Debug, Default)]
+pub struct Tasks {
+    /// How many there are.
+    pub total: u32,
+    /// How many have a winner.
+    pub done: u32,
+    /// Those that wait for a worker.
+    pub waiting: BTreeSet<u32>,
+    launched: BTreeMap<u32, u32>,
+    failures: BTreeMap<u32, Failures>,
+}
+
+/// How often a task failed, by whose fault.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Failures {
+    /// The program's.
+    pub program: u32,
+    /// A worker's.
+    pub worker: u32,
+    /// The shuffle's.
+    pub shuffle: u32,
+}
+
+impl Failures {
+    /// All of them.
+    pub fn total(self) -> u32 {
+        self.program + self.worker + self.shuffle
+    }
+}
+
+impl Execution {
+    /// A job that was just accepted.
+    pub fn new(preparation: Errand, now: Time) -> Execution {
+        Execution {
+            stage: Stage::Preparing(preparation),
+            maps: Tasks::default(),
+            reduces: Tasks::default(),
+            outputs: Vec::new(),
+            pulls: BTreeMap::new(),
+            excluded: BTreeSet::new(),
+            watchers: BTreeSet::new(),
+            attempts_failed: 0,
+            accepted_at: now,
+            input_bytes: 0,
+            won: Counters::default(),
+        }
+    }
+
+    /// The tasks of `task`'s kind, and its index among them.
+    pub fn tasks_of(&mut self, task: TaskId) -> (&mut Tasks, u32) {
+        match task {
+            TaskId::Map(index) => (&mut self.maps, index),
+            TaskId::Reduce(index) => (&mut self.reduces, index),
+        }
+    }
+
+    /// Whether tasks of it may be launched.
+    pub fn is_running(&self) -> bool {
+        matches!(self.stage, Stage::Running)
+    }
+}
+
+impl Tasks {
+    /// So many tasks, all waiting.
+    pub fn all_waiting(total: u32) -> Tasks {
+        Tasks { total, waiting: (0..total).collect(), ..Tasks::default() }
+    }
+
+    /// Takes a waiting task and names its next attempt.
+    pub fn launch(&mut self, job: JobId, task: TaskId, epoch: Epoch) -> AttemptId {
+        let (TaskId::Map(index) | TaskId::Reduce(index)) = task;
+        assert!(self.waiting.remove(&index), "only a waiting task is launched");
+        let number = self.launched.entry(index).or_insert(0);
+        let attempt = AttemptId { job, task, epoch, number: *number };
+        *number += 1;
+        attempt
+    }
+
+    /// Counts a failure of a task; returns all of its failures.
+    pub fn count_failure(&mut self, index: u32, fault: Fault) -> Failures {
+        let failures = self.failures.entry(index).or_default();
+        match fault {
+            Fault::Program | Fault::Job => failures.program += 1,
+            Fault::Worker => failures.worker += 1,
+            Fault::Shuffle => failures.shuffle += 1,
+            Fault::Nobody => {}
+        }
+        *failures
+    }
+}
+
+/// All attempts under way, of all jobs.
+#[derive(Debug, Default)]
+pub struct Attempts {
+    all: BTreeMap<AttemptId, Attempt>,
+    by_holder: BTreeMap<Incarnation, BTreeSet<AttemptId>>,
+    gathered: BTreeMap<Incarnation, BTreeSet<AttemptId>>,
+}
+
+/// One attempt under way.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// The worker that executes it.
+    pub holder: Incarnation,
+    /// How far it is.
+    pub stage: AttemptStage,
+    /// Whether it was told to end.
+    pub is_killed: bool,
+    /// Runs that it has gathered.
+    pub runs_gathered: u32,
+    /// Its figures so far.
+    pub counters: Counters,
+}
+
+/// How far an attempt is.
+///
+/// ```text
+/// map:    Running ─▶ (ended)
+/// reduce: Gathering ─▶ Gathered ─slot─▶ Running ─▶ (ended)
+/// ```
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum AttemptStage {
+    /// It collects runs and holds no slot.
+    Gathering,
+    /// It has all its runs and waits for a slot.
+    Gathered,
+    /// It holds a slot.
+    Running,
+}
+
+impl Attempts {
+    /// Enters a new attempt.
+    pub fn insert(&mut self, id: AttemptId, holder: Incarnation, stage: AttemptStage) {
+        let attempt = Attempt { holder, stage, is_killed: false, runs_gathered: 0, counters: Counters::default() };
+        assert!(self.all.insert(id, attempt).is_none(), "an attempt's id never repeats");
+        self.by_holder.entry(holder).or_default().insert(id);
+    }
+
+    /// Strikes an attempt off.
+    pub fn remove(&mut self, id: AttemptId) -> Option<Attempt> {
+        let attempt = self.all.remove(&id)?;
+        remove_from(&mut self.by_holder, attempt.holder, id);
+        remove_from(&mut self.gathered, attempt.holder, id);
+        Some(attempt)
+    }
+
+    /// An attempt under way.
+    pub fn get(&self, id: AttemptId) -> Option<&Attempt> {
+        self.all.get(&id)
+    }
+
+    /// Notes how far an attempt is.
+    pub fn progress(&mut self, id: AttemptId, runs_gathered: u32, counters: Counters) {
+        if let Some(attempt) = self.all.get_mut(&id) {
+            attempt.runs_gathered = runs_gathered;
+            attempt.counters = counters;
+        }
+    }
+
+    /// Notes that an attempt was told to end.
+    pub fn mark_killed(&mut self, id: AttemptId) {
+        if let Some(attempt) = self.all.get_mut(&id) {
+            attempt.is_killed = true;
+            remove_from(&mut self.gathered, attempt.holder, id);
+        }
+    }
+
+    /// Moves an attempt on.
+    pub fn set_stage(&mut self, id: AttemptId, stage: AttemptStage) {
+        let attempt = self.all.get_mut(&id).expect("the attempt is under way");
+        attempt.stage = stage;
+        match stage {
+            AttemptStage::Gathered => {
+                self.gathered.entry(attempt.holder).or_default().insert(id);
+            }
+            AttemptStage::Gathering | AttemptStage::Running => remove_from(&mut self.gathered, attempt.holder, id),
+        }
+    }
+
+    /// The oldest attempt on this worker that waits for a slot.
+    pub fn first_gathered(&self, holder: Incarnation) -> Option<AttemptId> {
+        self.gathered.get(&holder)?.first().copied()
+    }
+
+    /// Workers on which attempts wait for a slot.
+    pub fn holders_of_gathered(&self) -> Vec<Incarnation> {
+        self.gathered.keys().copied().collect()
+    }
+
+    /// The attempts of a worker.
+    pub fn of_holder(&self, holder: Incarnation) -> Vec<AttemptId> {
+        self.by_holder.get(&holder).into_iter().flatten().copied().collect()
+    }
+
+    /// The attempts of a job.
+    pub fn of_job(&self, job: JobId) -> impl Iterator<Item = (AttemptId, &Attempt)> {
+        self.range(AttemptId { job, task: TaskId::Map(0), epoch: Epoch(0), number: 0 })
+            .take_while(move |(id, _)| id.job == job)
+    }
+
+    /// The attempts of a task.
+    pub fn of_task(&self, job: JobId, task: TaskId) -> impl Iterator<Item = (AttemptId, &Attempt)> {
+        self.range(AttemptId { job, task, epoch: Epoch(0), number: 0 })
+            .take_while(move |(id, _)| id.job == job && id.task == task)
+    }
+
+    /// All attempts.
+    pub fn all(&self) -> impl Iterator<Item = (AttemptId, &Attempt)> {
+        self.all.iter().map(|(id, attempt)| (*id, attempt))
+    }
+
+    fn range(&self, from: AttemptId) -> impl Iterator<Item = (AttemptId, &Attempt)> {
+        self.all.range(from..).map(|(id, attempt)| (*id, attempt))
+    }
+
+    /// Panics where the tables disagree.
+    pub fn check_invariants(&self) {
+        let indexed: usize = self.by_holder.values().map(BTreeSet::len).sum();
+        assert_eq!(indexed, self.all.len(), "each attempt is indexed once");
+        for (holder, ids) in &self.gathered {
+            for id in ids {
+                let attempt = &self.all[id];
+                assert!(
+                    attempt.stage == AttemptStage::Gathered && attempt.holder == *holder && !attempt.is_killed,
+                    "what waits for a slot was gathered there and is wanted"
+                );
+            }
+        }
+    }
+}
+
+fn remove_from(index: &mut BTreeMap<Incarnation, BTreeSet<AttemptId>>, holder: Incarnation, id: AttemptId) {
+    if let Some(ids) = index.get_mut(&holder) {
+        ids.remove(&id);
+        if ids.is_empty() {
+            index.remove(&holder);
+        }
+    }
+}

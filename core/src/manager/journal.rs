@@ -1,0 +1,122 @@
+//! What the Manager remembers: owns the records, their order, and what waits until they are durable.
+//!
+//! Whatever the Manager decides after a record was appended leaves it only once that record is durable: the rule is
+//! kept for every effect alike, so that nothing can reflect a state that a crash would undo. Appends themselves and
+//! answers to heartbeats, which reflect no durable state, pass by. Never knows what a file is; recovery folds the same
+//! records (Google paper, 3.3, "Master failure", taken further: the state is nothing but the fold).
+
+use crate::ids::{AttemptId, Epoch, Incarnation, JobId, Sequence, SubmissionKey};
+use crate::job::{Counters, JobReport, JobSpecification, Plan};
+use crate::wire::frame;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+/// A change of the Manager's durable state; the state is the fold of all of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Record {
+    /// A Manager began its life.
+    EpochBegan {
+        /// Its epoch.
+        epoch: Epoch,
+    },
+    /// A job was accepted.
+    JobAccepted {
+        /// Its number.
+        job: JobId,
+        /// The client's key for it.
+        key: SubmissionKey,
+        /// Tells its staging directory from any other.
+        nonce: u64,
+        /// What was asked for.
+        specification: JobSpecification,
+    },
+    /// A job's inputs were listed and divided.
+    JobPlanned {
+        /// Which.
+        job: JobId,
+        /// Into what.
+        plan: Plan,
+    },
+    /// An attempt is the one that counts for its task.
+    TaskWon {
+        /// Which.
+        attempt: AttemptId,
+        /// The worker that executed it.
+        holder: Incarnation,
+        /// Its figures.
+        counters: Counters,
+    },
+    /// A map's output is lost; the task has no winner any more.
+    OutputRevoked {
+        /// The attempt that was its winner.
+        attempt: AttemptId,
+    },
+    /// All tasks are won; from here on the job can only be published or fail at it.
+    JobCommitting {
+        /// Which.
+        job: JobId,
+    },
+    /// A job ended for good.
+    JobEnded {
+        /// How.
+        report: JobReport,
+    },
+}
+
+
+/// The order of records and of what waits for them. `E` is an effect on the world.
+#[derive(Debug)]
+pub struct Journal<E> {
+    appended: Sequence,
+    persisted: Sequence,
+    held: VecDeque<(Sequence, E)>,
+}
+
+impl<E> Journal<E> {
+    /// A journal with nothing in it.
+    pub fn new() -> Journal<E> {
+        Journal { appended: Sequence(0), persisted: Sequence(0), held: VecDeque::new() }
+    }
+
+    /// Gives a record its place; returns both for the journal's file.
+    pub fn append(&mut self, record: &Record) -> (Sequence, Vec<u8>) {
+        self.appended = Sequence(self.appended.0 + 1);
+        (self.appended, frame::encode(record))
+    }
+
+    /// Takes note that all records up to `sequence` are durable.
+    pub fn persisted(&mut self, sequence: Sequence) {
+        assert!(sequence <= self.appended, "nothing is durable that was not appended");
+        assert!(sequence >= self.persisted, "what is durable stays so");
+        self.persisted = sequence;
+    }
+
+    /// Holds an effect until all records appended so far are durable.
+    pub fn hold(&mut self, effect: E) {
+        self.held.push_back((self.appended, effect));
+    }
+
+    /// The next effect that need not wait any more, in the order in which they were decided.
+    pub fn release(&mut self) -> Option<E> {
+        let (sequence, _) = self.held.front()?;
+        if *sequence > self.persisted {
+            return None;
+        }
+        self.held.pop_front().map(|(_, effect)| effect)
+    }
+
+    /// Whether every record is durable and nothing is held.
+    pub fn is_settled(&self) -> bool {
+        self.appended == self.persisted && self.held.is_empty()
+    }
+
+    /// Panics where an effect is held out of order.
+    pub fn check_invariants(&self) {
+        let mut last = Sequence(0);
+        for (sequence, _) in &self.held {
+            assert!(*sequence >= last && *sequence <= self.appended, "effects wait in order, for records that exist");
+            last = *sequence;
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! A job from acceptance to end: how answers of the file system, results of attempts, failures and cancellation move it.
+//!
+//! The order is the one drawn at [`Stage`](super::execution::Stage). Invariant: the journal records that a job commits
+//! before the first of its files takes its final name; from then on nothing cancels it.
+
+use super::commit::{Errand, Progress};
+use super::execution::{Stage, Tasks};
+use super::files::FileAnswer;
+use super::journal::Record;
+use super::{Effect, Manager};
+use crate::failure::{Cause, Failure};
+use crate::ids::{JobId, OperationId, TaskId};
+use crate::job::{InputFile, JobReport};
+use crate::limits::STDERR_TAIL_BYTES;
+use crate::wire::message::{ToClient, ToWorker};
+use alloc::vec::Vec;
+
+impl Manager {
+    /// Asks for the next step of the job's errand.
+    pub(super) fn ask_files(&mut self, job: JobId) {
+        self.last_operation += 1;
+        let operation = OperationId(self.last_operation);
+        let execution = self.executions.get_mut(&job).expect("only an active job has errands");
+        let (Stage::Preparing(errand) | Stage::Publishing(errand) | Stage::Cleaning(errand, _)) = &mut execution.stage
+        else {
+            unreachable!("a job in this stage has no errand")
+        };
+        let request = errand.ask(operation);
+        self.operations.insert(operation, job);
+        self.journal.hold(Effect::File(operation, request));
+    }
+
+    pub(super) fn file_answered(&mut self, operation: OperationId, answer: FileAnswer) {
+        let Some(job) = self.operations.remove(&operation) else { return };
+        let Some(execution) = self.executions.get_mut(&job) else { return };
+        match &mut execution.stage {
+            Stage::Preparing(errand) if errand.is_waiting_for(operation) => match errand.answer(answer) {
+                Progress::Next => self.ask_files(job),
+                Progress::Done(inputs) => self.planned(job, inputs),
+                Progress::Failed(cause) => {
+                    self.fail_job(job, cause);
+                }
+            },
+            Stage::Publishing(errand) if errand.is_waiting_for(operation) => match errand.answer(answer) {
+                Progress::Next => self.ask_files(job),
+                Progress::Done(_) => self.clean(job, None),
+                Progress::Failed(cause) => {
+                    let failure = self.complete(Failure::new(cause), job);
+                    self.clean(job, Some(failure));
+                }
+            },
+            Stage::Cleaning(errand, failure) if errand.is_waiting_for(operation) => match errand.answer(answer) {
+                Progress::Next => self.ask_files(job),
+                Progress::Done(_) => {
+                    let failure = failure.take();
+                    self.end(job, failure);
+                }
+                Progress::Failed(cause) => {
+                    tracing::warn!(%job, "staging could not be removed: {cause}");
+                    let failure = failure.take();
+                    self.end(job, failure);
+                }
+            },
+            // The job failed while its preparation was under way: its staging may be removed only now.
+            Stage::Ending(_) => self.continue_ending(job),
+            Stage::Preparing(_) | Stage::Publishing(_) | Stage::Cleaning(..) | Stage::Running => {}
+        }
+    }
+
+    fn planned(&mut self, job: JobId, inputs: Vec<InputFile>) {
+        let specification = &self.jobs.active(job).expect("the job is active").specification;
+        let reducers = specification.reducers;
+        let plan = match super::plan::plan(inputs, specification.split_bytes) {
+            Ok(plan) => plan,
+            Err(cause) => {
+                self.fail_job(job, cause);
+                return;
+            }
+        };
+        let execution = self.executions.get_mut(&job).expect("the job is active");
+        execution.input_bytes = plan.inputs.iter().map(|input| input.identity.size_bytes).sum();
+        execution.maps = Tasks::all_waiting(plan.splits.len() as u32);
+        execution.reduces = Tasks::all_waiting(reducers);
+        execution.stage = Stage::Running;
+        tracing::info!(%job, maps = plan.splits.len(), reduces = reducers, "job planned");
+        self.record(Record::JobPlanned { job, plan });
+        self.commit_if_won(job);
+    }
+
+    /// Commits a job whose every deciding task has a winner.
+    pub(super) fn commit_if_won(&mut self, job: JobId) {
+        let Some(durable) = self.jobs.active(job) else { return };
+        let execution = self.executions.get_mut(&job).expect("an active job is executed");
+        if !execution.is_running() || !durable.is_won() {
+            return;
+        }
+        execution.stage = Stage::Publishing(Errand::publish(durable));
+        self.record(Record::JobCommitting { job });
+        self.kill_attempts(job);
+        self.ask_files(job);
+    }
+
+    /// Ends a job without output. Returns whether that was still possible.
+    pub(super) fn fail_job(&mut self, job: JobId, cause: Cause) -> bool {
+        self.fail_job_with(job, Failure::new(cause))
+    }
+
+    pub(super) fn fail_job_with(&mut self, job: JobId, failure: Failure) -> bool {
+        let failure = self.complete(failure, job);
+        let Some(execution) = self.executions.get_mut(&job) else { return false };
+        match execution.stage {
+            Stage::Preparing(_) | Stage::Running => {}
+            Stage::Publishing(_) | Stage::Ending(_) | Stage::Cleaning(..) => return false,
+        }
+        execution.stage = Stage::Ending(failure);
+        execution.maps.waiting.clear();
+        execution.reduces.waiting.clear();
+        self.kill_attempts(job);
+        self.continue_ending(job);
+        true
+    }
+
+    /// Says of a failure which job it ended.
+    fn complete(&self, mut failure: Failure, job: JobId) -> Failure {
+        let tail = failure.stderr_tail.len().saturating_sub(STDERR_TAIL_BYTES);
+        failure.stderr_tail.drain(..tail);
+        match self.jobs.active(job) {
+            Some(durable) => failure.of_job(job, &durable.specification.name),
+            None => failure,
+        }
+    }
+
+    fn kill_attempts(&mut self, job: JobId) {
+        let attempts: Vec<_> = self.attempts.of_job(job).map(|(id, _)| id).collect();
+        for attempt in attempts {
+            self.kill_attempt(attempt);
+        }
+    }
+
+    /// Cleans up after a failed job once none of its attempts can write into its staging directory any more,
+    /// and no step of its preparation is under way.
+    pub(super) fn continue_ending(&mut self, job: JobId) {
+        let is_asking = self.operations.values().any(|asking| *asking == job);
+        if is_asking || self.attempts.of_job(job).next().is_some() {
+            return;
+        }
+        let Some(execution) = self.executions.get_mut(&job) else { return };
+        if let Stage::Ending(failure) = &execution.stage {
+            let failure = failure.clone();
+            self.clean(job, Some(failure));
+        }
+    }
+
+    fn clean(&mut self, job: JobId, failure: Option<Failure>) {
+        let errand = Errand::clean(self.jobs.active(job).expect("the job is active"));
+        let execution = self.executions.get_mut(&job).expect("the job is active");
+        execution.stage = Stage::Cleaning(errand, failure);
+        self.ask_files(job);
+    }
+
+    fn end(&mut self, job: JobId, failure: Option<Failure>) {
+        for attempt in self.attempts.of_job(job).map(|(id, _)| id).collect::<Vec<_>>() {
+            self.forget_attempt(attempt);
+        }
+        let execution = self.executions.remove(&job).expect("the job is active");
+        let durable = self.jobs.active(job).expect("the job is active");
+        let report = JobReport {
+            job,
+            name: durable.specification.name.clone(),
+            output: durable.specification.output.clone(),
+            failure,
+            maps: execution.maps.total,
+            reduces: execution.reduces.total,
+            attempts_failed: execution.attempts_failed,
+            counters: durable.counters(),
+            elapsed_us: self.now.since_us(execution.accepted_at),
+        };
+        match &report.failure {
+            None => tracing::info!(%job, elapsed_us = report.elapsed_us, "job succeeded"),
+            Some(failure) => tracing::warn!(%job, "job failed: {failure}"),
+        }
+        self.record(Record::JobEnded { report: report.clone() });
+        for watcher in execution.watchers {
+            self.tell_client(watcher, ToClient::Ended(report.clone()));
+        }
+        let links: Vec<_> = self.registry.all().filter_map(|(_, worker)| worker.link.connection()).collect();
+        for connection in links {
+            self.tell_worker(connection, ToWorker::DropJob { job });
+        }
+    }
+
+    /// Whether a task is still to be won.
+    pub(super) fn is_wanted(&self, job: JobId, task: TaskId) -> bool {
+        self.executions.get(&job).is_some_and(|execution| execution.is_running())
+            && self.jobs.active(job).is_some_and(|durable| durable.has_task(task) && durable.winner(task).is_none())
+    }
+}

@@ -1,0 +1,96 @@
+//! Who gets which task: owns the choice, and what a launch order says.
+//!
+//! A map takes a free slot of the worker that has most. A reduce is sent, without a slot, to the worker that gathers least,
+//! and takes a slot there once its runs are on that worker, before any new map does; so that a lost map can always run
+//! again. Jobs are served first in, first out.
+
+use super::Manager;
+use super::execution::AttemptStage;
+use super::jobs::Job;
+use crate::ids::{AttemptId, Incarnation, JobId, Partition, TaskId};
+use crate::limits::FETCHING_PER_SLOT;
+use crate::wire::message::{JobOrder, LaunchOrder, TaskOrder, ToWorker};
+use alloc::vec::Vec;
+
+impl Manager {
+    pub(super) fn schedule(&mut self) {
+        if self.stopping.is_some() {
+            return;
+        }
+        self.give_slots_to_gathered();
+        for job in self.executions.keys().copied().collect::<Vec<_>>() {
+            while self.launch_map(job) {}
+            while self.launch_reduce(job) {}
+        }
+    }
+
+    fn give_slots_to_gathered(&mut self) {
+        for holder in self.attempts.holders_of_gathered() {
+            while let Some(attempt) = self.attempts.first_gathered(holder) {
+                let worker = self.registry.get(holder).expect("attempts are executed by registered workers");
+                let Some(connection) = worker.link.connection().filter(|_| worker.free_slots() > 0) else { break };
+                self.attempts.set_stage(attempt, AttemptStage::Running);
+                self.registry.end_gathering(holder);
+                self.registry.take_slot(holder);
+                self.tell_worker(connection, ToWorker::Run { attempt });
+            }
+        }
+    }
+
+    fn launch_map(&mut self, job: JobId) -> bool {
+        let execution = self.executions.get_mut(&job).expect("the job is active");
+        let Some(index) = execution.maps.waiting.first().copied().filter(|_| execution.is_running()) else {
+            return false;
+        };
+        let free = self.registry.with_free_slots().find(|worker| !execution.excluded.contains(worker));
+        let Some(worker) = free else { return false };
+        let attempt = execution.maps.launch(job, TaskId::Map(index), self.config.epoch);
+        self.registry.take_slot(worker);
+        self.launch(attempt, worker, AttemptStage::Running);
+        true
+    }
+
+    fn launch_reduce(&mut self, job: JobId) -> bool {
+        let execution = self.executions.get_mut(&job).expect("the job is active");
+        let Some(index) = execution.reduces.waiting.first().copied().filter(|_| execution.is_running()) else {
+            return false;
+        };
+        let has_room = |worker: &Incarnation| {
+            let worker = self.registry.get(*worker).expect("the order names registered workers");
+            worker.gathering() < worker.slots.saturating_mul(FETCHING_PER_SLOT)
+        };
+        let worker = {
+            let mut candidates = self.registry.by_gathering().take_while(has_room);
+            candidates.find(|worker| !execution.excluded.contains(worker))
+        };
+        let Some(worker) = worker else { return false };
+        let attempt = execution.reduces.launch(job, TaskId::Reduce(index), self.config.epoch);
+        self.registry.begin_gathering(worker);
+        self.launch(attempt, worker, AttemptStage::Gathering);
+        true
+    }
+
+    fn launch(&mut self, attempt: AttemptId, worker: Incarnation, stage: AttemptStage) {
+        self.attempts.insert(attempt, worker, stage);
+        let connection = self.registry.get(worker).and_then(|worker| worker.link.connection());
+        let connection = connection.expect("tasks go to workers that are linked");
+        let order = launch_order(self.jobs.active(attempt.job).expect("the job is active"), attempt);
+        self.tell_worker(connection, ToWorker::Launch(order));
+    }
+}
+
+fn launch_order(job: &Job, attempt: AttemptId) -> LaunchOrder {
+    let mut specification = job.specification.clone();
+    // The task names the one file that it reads; the list may be long.
+    specification.inputs.clear();
+    let task = match attempt.task {
+        TaskId::Map(index) => {
+            let split = job.plan.splits[index as usize];
+            TaskOrder::Map { input: job.plan.inputs[split.input as usize].clone(), split }
+        }
+        TaskId::Reduce(index) => {
+            TaskOrder::Reduce { partition: Partition(index), maps: job.plan.splits.len() as u32 }
+        }
+    };
+    LaunchOrder { attempt, job: JobOrder { specification, staging: job.staging(), nonce: job.nonce }, task }
+}

@@ -1,0 +1,397 @@
+//! What workers say: registration, inventory, ends of attempts, runs that cannot be had, map outputs that are wanted.
+//!
+//! There is one way back from a cut connection, an expired lease or a pause: hello, then the inventory, each entry of
+//! which is kept or dropped; what the Manager believed to be there and is not named counts as lost.
+
+use super::Manager;
+use super::ManagerTimer;
+use super::execution::AttemptStage;
+use super::journal::Record;
+use super::peers::Who;
+use super::registry::Link;
+use crate::failure::{Cause, Failure, Fault};
+use crate::ids::{AttemptId, ConnectionId, Incarnation, JobId, TaskId};
+use crate::job::Counters;
+use crate::limits::{ATTEMPTS_PER_TASK, PAGE_ENTRIES, SHUFFLE_FAILURES_PER_TASK};
+use crate::wire::Violation;
+use crate::wire::message::{AttemptResult, FromWorker, InventoryEntry, OutputEntry, ToWorker, Verdict};
+use crate::worker::shuffle::MapLocation;
+use alloc::vec::Vec;
+
+impl Manager {
+    /// A worker's first message in a connection.
+    pub(super) fn stranger_spoke(&mut self, connection: ConnectionId, message: FromWorker) -> Result<(), Violation> {
+        let FromWorker::Register { incarnation, host, slots, shuffle_address } = message else {
+            return Err(Violation::OutOfPlace("a worker registers first"));
+        };
+        if slots == 0 {
+            return Err(Violation::OutOfPlace("a worker has slots"));
+        }
+        let lease_until = self.now.after(self.config.lease_us);
+        let (session, before) =
+            self.registry.register(incarnation, host, slots, shuffle_address, connection, lease_until);
+        if let Some(old) = before.and_then(Link::connection) {
+            let action = self.peers.close(old, None);
+            self.act(action);
+        }
+        self.peers.get_mut(connection).expect("it speaks on this connection").who = Who::Worker(Some(incarnation));
+        self.timers.cancel(ManagerTimer::Grace(incarnation));
+        self.timers.set(ManagerTimer::Lease(incarnation), lease_until);
+        self.inventories.insert(incarnation, Vec::new());
+        for execution in self.executions.values_mut() {
+            execution.pulls.remove(&incarnation);
+        }
+        self.tell_worker(
+            connection,
+            ToWorker::Registered {
+                session,
+                epoch: self.config.epoch,
+                heartbeat_us: self.config.heartbeat_us,
+                lease_us: self.config.lease_us,
+            },
+        );
+        Ok(())
+    }
+
+    pub(super) fn worker_spoke(
+        &mut self,
+        incarnation: Incarnation,
+        connection: ConnectionId,
+        message: FromWorker,
+    ) -> Result<(), Violation> {
+        let link = self.registry.get(incarnation).map(|worker| worker.link);
+        if link.and_then(Link::connection) != Some(connection) {
+            // What it says on a connection that it has replaced, it will say again on the new one.
+            return Ok(());
+        }
+        match message {
+            FromWorker::Register { .. } => return Err(Violation::OutOfPlace("a worker registers once a connection")),
+            FromWorker::Inventory { entries, last } => {
+                if link != Some(Link::Telling(connection)) {
+                    return Err(Violation::OutOfPlace("an inventory after its last page"));
+                }
+                self.inventory_told(incarnation, connection, entries, last);
+            }
+            FromWorker::Gathered { attempt } => self.gathered(incarnation, attempt),
+            FromWorker::PullOutputs { job, cursor } => self.outputs_pulled(incarnation, connection, job, cursor),
+            FromWorker::Unfetchable { attempt, map, cause } => self.unfetchable(attempt, map, cause),
+            FromWorker::Progress { attempts } => {
+                for progress in attempts {
+                    self.attempts.progress(progress.attempt, progress.runs_gathered, progress.counters);
+                }
+            }
+            FromWorker::Ended { attempt, result } => self.attempt_ended(incarnation, connection, attempt, result),
+            FromWorker::Goodbye => self.lose_worker(incarnation, "it said goodbye"),
+        }
+        Ok(())
+    }
+
+    fn inventory_told(
+        &mut self,
+        incarnation: Incarnation,
+        connection: ConnectionId,
+        entries: Vec<InventoryEntry>,
+        last: bool,
+    ) {
+        let told = self.inventories.entry(incarnation).or_default();
+        told.extend(entries.iter().map(InventoryEntry::attempt));
+        let mut verdicts = Vec::new();
+        for entry in entries {
+            let id = entry.attempt();
+            let verdict = match entry {
+                InventoryEntry::Ended(_, result) => {
+                    self.attempt_ended(incarnation, connection, id, result);
+                    continue;
+                }
+                InventoryEntry::Holding(_) => {
+                    let job = self.jobs.active(id.job);
+                    let counts = job.and_then(|job| job.winner(id.task)).is_some_and(|winner| winner.attempt == id);
+                    if counts { Verdict::Keep } else { Verdict::Drop }
+                }
+                InventoryEntry::Gathering(_) => self.judge_attempt(incarnation, connection, id, AttemptStage::Gathering),
+                InventoryEntry::Gathered(_) => self.judge_attempt(incarnation, connection, id, AttemptStage::Gathered),
+                InventoryEntry::Running(_) => self.judge_attempt(incarnation, connection, id, AttemptStage::Running),
+            };
+            verdicts.push((id, verdict));
+        }
+        self.tell_worker(connection, ToWorker::Verdicts(verdicts));
+        if last {
+            self.inventory_complete(incarnation, connection);
+        }
+    }
+
+    fn judge_attempt(
+        &mut self,
+        incarnation: Incarnation,
+        connection: ConnectionId,
+        id: AttemptId,
+        told: AttemptStage,
+    ) -> Verdict {
+        let Some(attempt) = self.attempts.get(id).filter(|attempt| attempt.holder == incarnation) else {
+            return Verdict::Drop;
+        };
+        if attempt.is_killed {
+            self.forget_attempt(id);
+            self.continue_ending(id.job);
+            return Verdict::Drop;
+        }
+        match (attempt.stage, told) {
+            (AttemptStage::Gathering, AttemptStage::Gathered) => self.attempts.set_stage(id, AttemptStage::Gathered),
+            // It was given its slot by a message that was lost.
+            (AttemptStage::Running, AttemptStage::Gathered) => {
+                self.tell_worker(connection, ToWorker::Run { attempt: id });
+            }
+            (AttemptStage::Gathering, AttemptStage::Gathering)
+            | (AttemptStage::Gathered, AttemptStage::Gathered)
+            | (AttemptStage::Running, AttemptStage::Running) => {}
+            (AttemptStage::Gathering | AttemptStage::Gathered, AttemptStage::Running)
+            | (AttemptStage::Gathered | AttemptStage::Running, AttemptStage::Gathering) => {
+                self.attempt_lost(id, Cause::WorkerLost);
+                return Verdict::Drop;
+            }
+        }
+        Verdict::Keep
+    }
+
+    fn inventory_complete(&mut self, incarnation: Incarnation, connection: ConnectionId) {
+        let mut told = self.inventories.remove(&incarnation).unwrap_or_default();
+        told.sort_unstable();
+        for id in self.attempts.of_holder(incarnation) {
+            if told.binary_search(&id).is_err() {
+                self.attempt_lost(id, Cause::WorkerLost);
+            }
+        }
+        let missing: Vec<AttemptId> = self
+            .jobs
+            .all_active()
+            .filter(|(_, job)| !job.is_map_only())
+            .flat_map(|(_, job)| job.winners())
+            .filter(|winner| winner.holder == incarnation && matches!(winner.attempt.task, TaskId::Map(_)))
+            .map(|winner| winner.attempt)
+            .filter(|id| told.binary_search(id).is_err())
+            .collect();
+        for map in missing {
+            self.revoke_output(map);
+        }
+        self.registry.update(incarnation, |worker| worker.link = Link::Open(connection));
+    }
+
+    fn gathered(&mut self, incarnation: Incarnation, id: AttemptId) {
+        let is_gathering = self.attempts.get(id).is_some_and(|attempt| {
+            attempt.holder == incarnation && attempt.stage == AttemptStage::Gathering && !attempt.is_killed
+        });
+        if is_gathering {
+            self.attempts.set_stage(id, AttemptStage::Gathered);
+        }
+    }
+
+    fn outputs_pulled(&mut self, incarnation: Incarnation, connection: ConnectionId, job: JobId, cursor: u64) {
+        let Some(execution) = self.executions.get_mut(&job) else { return };
+        let start = cursor.min(execution.outputs.len() as u64);
+        let entries: Vec<_> = execution.outputs[start as usize..].iter().take(PAGE_ENTRIES).cloned().collect();
+        if entries.is_empty() {
+            execution.pulls.insert(incarnation, start);
+        } else {
+            self.tell_worker(connection, ToWorker::Outputs { job, start, entries });
+        }
+    }
+
+    fn push_output(&mut self, job: JobId, entry: OutputEntry) {
+        let Some(execution) = self.executions.get_mut(&job) else { return };
+        execution.outputs.push(entry);
+        for (incarnation, cursor) in core::mem::take(&mut execution.pulls) {
+            if let Some(connection) = self.registry.get(incarnation).and_then(|worker| worker.link.connection()) {
+                self.outputs_pulled(incarnation, connection, job, cursor);
+            }
+        }
+    }
+
+    fn unfetchable(&mut self, attempt: AttemptId, map: AttemptId, cause: Cause) {
+        tracing::warn!(%attempt, "a run cannot be had: {cause}");
+        if !self.revoke_output(map) {
+            return;
+        }
+        let Some(execution) = self.executions.get_mut(&map.job) else { return };
+        let (tasks, index) = execution.tasks_of(map.task);
+        if tasks.count_failure(index, Fault::Shuffle).shuffle >= SHUFFLE_FAILURES_PER_TASK {
+            let mut failure = Failure::new(cause);
+            failure.attempt = Some(map);
+            self.fail_job_with(map.job, failure);
+        }
+    }
+
+    fn attempt_ended(
+        &mut self,
+        holder: Incarnation,
+        connection: ConnectionId,
+        id: AttemptId,
+        result: AttemptResult,
+    ) {
+        let is_known = self.attempts.get(id).is_some_and(|attempt| attempt.holder == holder);
+        if is_known {
+            self.forget_attempt(id);
+        }
+        let counts = match result {
+            AttemptResult::Succeeded(counters) => {
+                if id.epoch == self.config.epoch && self.is_wanted(id.job, id.task) {
+                    self.task_won(id, holder, counters);
+                }
+                let job = self.jobs.active(id.job);
+                job.and_then(|job| job.winner(id.task)).is_some_and(|winner| winner.attempt == id)
+            }
+            AttemptResult::Failed(failure) => {
+                if is_known {
+                    self.attempt_failed(id, holder, failure);
+                }
+                false
+            }
+        };
+        self.tell_worker(connection, ToWorker::Acknowledged { attempt: id, counts });
+        self.continue_ending(id.job);
+    }
+
+    fn task_won(&mut self, id: AttemptId, holder: Incarnation, counters: Counters) {
+        self.record(Record::TaskWon { attempt: id, holder, counters });
+        let others: Vec<_> = self.attempts.of_task(id.job, id.task).map(|(other, _)| other).collect();
+        for other in others {
+            self.kill_attempt(other);
+        }
+        let execution = self.executions.get_mut(&id.job).expect("a wanted task's job is executed");
+        execution.won.add(&counters);
+        let (tasks, index) = execution.tasks_of(id.task);
+        tasks.waiting.remove(&index);
+        tasks.done += 1;
+        if let TaskId::Map(map_index) = id.task
+            && self.jobs.active(id.job).is_some_and(|job| !job.is_map_only())
+        {
+            let address = self.registry.get(holder).and_then(|worker| worker.shuffle_address);
+            let location = Some(MapLocation { map: id, holder, address });
+            self.push_output(id.job, OutputEntry { map_index, location });
+        }
+        self.commit_if_won(id.job);
+    }
+
+    fn attempt_failed(&mut self, id: AttemptId, holder: Incarnation, mut failure: Failure) {
+        let fault = failure.cause.fault();
+        if fault == Fault::Nobody || !self.is_wanted(id.job, id.task) {
+            return self.wait_again(id);
+        }
+        tracing::warn!(attempt = %id, "attempt failed: {}", failure.cause);
+        failure.attempt = Some(id);
+        failure.host = self.registry.get(holder).map(|worker| worker.host.clone());
+        let execution = self.executions.get_mut(&id.job).expect("a wanted task's job is executed");
+        execution.attempts_failed += 1;
+        let (tasks, index) = execution.tasks_of(id.task);
+        let failures = tasks.count_failure(index, fault);
+        failure.attempts_failed = failures.total();
+        let is_final = match fault {
+            Fault::Job => true,
+            Fault::Program => failures.program >= ATTEMPTS_PER_TASK,
+            Fault::Worker => {
+                if let Cause::OutputNotShared { .. } = failure.cause {
+                    execution.excluded.insert(holder);
+                }
+                let is_nobody_left = self.registry.all().all(|(worker, _)| execution.excluded.contains(&worker));
+                is_nobody_left || failures.worker >= ATTEMPTS_PER_TASK
+            }
+            Fault::Shuffle => {
+                if let Cause::RunCorrupt { map } | Cause::RunUnfetchable { map, .. } = failure.cause {
+                    self.revoke_output(map);
+                }
+                failures.shuffle >= SHUFFLE_FAILURES_PER_TASK
+            }
+            Fault::Nobody => false,
+        };
+        if is_final {
+            self.fail_job_with(id.job, failure);
+        } else {
+            self.wait_again(id);
+        }
+    }
+
+    /// Gives up an attempt that will never report.
+    pub(super) fn attempt_lost(&mut self, id: AttemptId, cause: Cause) {
+        tracing::info!(attempt = %id, "attempt lost: {cause}");
+        self.forget_attempt(id);
+        if let Some(execution) = self.executions.get_mut(&id.job) {
+            execution.attempts_failed += 1;
+        }
+        self.wait_again(id);
+        self.continue_ending(id.job);
+    }
+
+    /// Lets an attempt's task wait for another, unless it has one or needs none.
+    fn wait_again(&mut self, id: AttemptId) {
+        let is_executed = self.attempts.of_task(id.job, id.task).any(|(_, attempt)| !attempt.is_killed);
+        if is_executed || !self.is_wanted(id.job, id.task) {
+            return;
+        }
+        let execution = self.executions.get_mut(&id.job).expect("a wanted task's job is executed");
+        let (tasks, index) = execution.tasks_of(id.task);
+        tasks.waiting.insert(index);
+        if let TaskId::Reduce(_) = id.task {
+            self.revoke_lost_outputs(id.job);
+        }
+    }
+
+    /// Strikes an attempt off and gives back what it held.
+    pub(super) fn forget_attempt(&mut self, id: AttemptId) {
+        let Some(attempt) = self.attempts.remove(id) else { return };
+        match attempt.stage {
+            AttemptStage::Running => self.registry.free_slot(attempt.holder),
+            AttemptStage::Gathering | AttemptStage::Gathered => self.registry.end_gathering(attempt.holder),
+        }
+    }
+
+    /// Tells the worker of an attempt that it is not wanted; its slot is free when it says that it ended.
+    pub(super) fn kill_attempt(&mut self, id: AttemptId) {
+        let Some(attempt) = self.attempts.get(id).filter(|attempt| !attempt.is_killed) else { return };
+        let connection = self.registry.get(attempt.holder).and_then(|worker| worker.link.connection());
+        self.attempts.mark_killed(id);
+        if let Some(connection) = connection {
+            self.tell_worker(connection, ToWorker::Kill { attempt: id });
+        }
+    }
+
+    /// Takes back a map's output that is lost, so that the map runs again. Returns whether it counted.
+    fn revoke_output(&mut self, map: AttemptId) -> bool {
+        let TaskId::Map(map_index) = map.task else { return false };
+        let is_running = self.executions.get(&map.job).is_some_and(|execution| execution.is_running());
+        let winner = self.jobs.active(map.job).and_then(|job| job.winner(map.task));
+        if !is_running || winner.is_none_or(|winner| winner.attempt != map) {
+            return false;
+        }
+        self.record(Record::OutputRevoked { attempt: map });
+        let won = self.jobs.active(map.job).expect("its execution runs").counters();
+        let execution = self.executions.get_mut(&map.job).expect("it runs");
+        execution.won = won;
+        execution.maps.done -= 1;
+        execution.maps.waiting.insert(map_index);
+        self.push_output(map.job, OutputEntry { map_index, location: None });
+        true
+    }
+
+    /// Takes back the map outputs on workers that are gone, if a reduce still has to gather runs.
+    pub(super) fn revoke_lost_outputs(&mut self, job: JobId) {
+        let Some(durable) = self.jobs.active(job).filter(|durable| !durable.is_map_only()) else { return };
+        let Some(execution) = self.executions.get(&job).filter(|execution| execution.is_running()) else { return };
+        let needs_runs = |index: u32| {
+            let task = TaskId::Reduce(index);
+            let has_runs = |stage| matches!(stage, AttemptStage::Gathered | AttemptStage::Running);
+            durable.winner(task).is_none()
+                && !self.attempts.of_task(job, task).any(|(_, attempt)| has_runs(attempt.stage) && !attempt.is_killed)
+        };
+        if !(0..execution.reduces.total).any(needs_runs) {
+            return;
+        }
+        let lost: Vec<AttemptId> = durable
+            .winners()
+            .filter(|winner| matches!(winner.attempt.task, TaskId::Map(_)))
+            .filter(|winner| self.registry.get(winner.holder).is_none())
+            .map(|winner| winner.attempt)
+            .collect();
+        for map in lost {
+            self.revoke_output(map);
+        }
+    }
+}

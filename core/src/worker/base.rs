@@ -1,0 +1,311 @@
+//! What both kinds of attempt have in common: one disk request at a time, the program's life, the first failure, the end.
+//!
+//! Knows nothing of splits or runs. Invariant: `Ended` is given once, when no request is under way and no program is left.
+
+use super::attempt::{AttemptOutput, AttemptSetting, AttemptSuccess};
+use super::disk::{DiskReply, DiskRequest};
+use super::program::ProgramLife;
+use crate::failure::{Cause, ExitStatus, Failure, OsError};
+use crate::ids::{AttemptId, FileId};
+use crate::job::{Counters, Encoding, InputFile, PathBytes};
+use crate::limits::PROGRESS_US;
+use crate::time::Time;
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+/// What a disk request is for: what its failure means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To see that this worker sees the staging directory.
+    Nonce,
+    /// To read the split's file.
+    Input(InputFile),
+    /// To write or read the attempt's own files.
+    Scratch(PathBytes),
+    /// To read a map's run: if that fails the map is made again.
+    Run(AttemptId),
+    /// To write the job's output.
+    Output(PathBytes),
+    /// To clean up; a failure changes nothing.
+    Cleaning,
+}
+
+/// The common part of an attempt.
+#[derive(Debug)]
+pub(super) struct AttemptBase {
+    pub setting: AttemptSetting,
+    pub program: ProgramLife,
+    pub counters: Counters,
+    row: VecDeque<(DiskRequest, Purpose)>,
+    under_way: Option<(DiskRequest, Purpose)>,
+    open: BTreeSet<FileId>,
+    last_file: u64,
+    failure: Option<Failure>,
+    is_ended: bool,
+    progress_told_at: Time,
+    outputs: VecDeque<AttemptOutput>,
+}
+
+/// The file that holds the nonce while it is looked at.
+const NONCE: FileId = FileId(0);
+
+impl AttemptBase {
+    pub fn new(setting: AttemptSetting) -> AttemptBase {
+        AttemptBase {
+            setting,
+            program: ProgramLife::new(),
+            counters: Counters::default(),
+            row: VecDeque::new(),
+            under_way: None,
+            open: BTreeSet::new(),
+            last_file: NONCE.0,
+            failure: None,
+            is_ended: false,
+            progress_told_at: Time::ZERO,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Begins: looks for the nonce and makes the attempt's directory.
+    pub fn start(&mut self) {
+        let tmp = self.setting.scratch.join("tmp");
+        let nonce_path = self.setting.nonce_path.clone();
+        let open = DiskRequest::Open { file: NONCE, path: nonce_path, encoding: Encoding::Plain };
+        self.ask_later(open, Purpose::Nonce);
+        self.ask_later(DiskRequest::Read { file: NONCE, offset: 0, length_bytes: 8 }, Purpose::Nonce);
+        self.ask_later(DiskRequest::Close { file: NONCE }, Purpose::Nonce);
+        self.ask_later(DiskRequest::CreateDirectory { path: tmp.clone() }, Purpose::Scratch(tmp));
+    }
+
+    /// A name for a file that is to be opened.
+    pub fn new_file(&mut self) -> FileId {
+        self.last_file += 1;
+        FileId(self.last_file)
+    }
+
+    /// Puts a request at the end of the row.
+    pub fn ask_later(&mut self, request: DiskRequest, purpose: Purpose) {
+        self.row.push_back((request, purpose));
+    }
+
+    /// Asks for something at once; nothing else may be under way.
+    pub fn ask(&mut self, request: DiskRequest, purpose: Purpose) {
+        assert!(self.is_idle(), "one disk request at a time");
+        self.ask_later(request, purpose);
+        self.ask_next();
+    }
+
+    /// Asks for the next request in the row; `false` if there is none and none is under way.
+    pub fn ask_next(&mut self) -> bool {
+        if self.under_way.is_some() {
+            return true;
+        }
+        let Some((request, purpose)) = self.row.pop_front() else { return false };
+        self.outputs.push_back(AttemptOutput::Disk(request.clone()));
+        self.under_way = Some((request, purpose));
+        true
+    }
+
+    /// Whether no disk request is under way or in the row.
+    pub fn is_idle(&self) -> bool {
+        self.under_way.is_none() && self.row.is_empty()
+    }
+
+    /// The request under way.
+    pub fn under_way(&self) -> Option<&DiskRequest> {
+        self.under_way.as_ref().map(|(request, _)| request)
+    }
+
+    /// Takes the answer to the request under way; the request, if it was done and nothing failed by it.
+    pub fn answered(&mut self, answer: Result<DiskReply, OsError>) -> Option<DiskRequest> {
+        let (request, purpose) = self.under_way.take().expect("an answer is to a request under way");
+        match answer {
+            Ok(reply) => {
+                self.note_done(&request);
+                if let (DiskReply::Opened(identity), Purpose::Input(input)) = (reply, &purpose)
+                    && identity != input.identity
+                {
+                    let path = input.path.clone();
+                    self.fail(Cause::InputChanged { path });
+                    return None;
+                }
+                Some(request)
+            }
+            Err(error) => {
+                self.refused(purpose, error);
+                None
+            }
+        }
+    }
+
+    /// Takes the bytes that answer the read under way; the request, unless the bytes were the nonce's.
+    pub fn read_answered(&mut self, bytes: &[u8]) -> Option<DiskRequest> {
+        let (request, purpose) = self.under_way.take().expect("bytes are pushed for a read under way");
+        assert!(matches!(request, DiskRequest::Read { .. }), "bytes are pushed for a read");
+        if purpose != Purpose::Nonce {
+            return Some(request);
+        }
+        if bytes != self.setting.nonce.to_le_bytes() {
+            self.fail_not_shared();
+        }
+        None
+    }
+
+    fn note_done(&mut self, request: &DiskRequest) {
+        match request {
+            DiskRequest::Open { file, .. } | DiskRequest::Create { file, .. } => {
+                self.open.insert(*file);
+            }
+            DiskRequest::Close { file } => {
+                self.open.remove(file);
+            }
+            DiskRequest::Read { .. }
+            | DiskRequest::Write { .. }
+            | DiskRequest::Inspect { .. }
+            | DiskRequest::Sync { .. }
+            | DiskRequest::Remove { .. }
+            | DiskRequest::CreateDirectory { .. }
+            | DiskRequest::RemoveTree { .. }
+            | DiskRequest::SyncDirectory { .. } => {}
+        }
+    }
+
+    fn refused(&mut self, purpose: Purpose, error: OsError) {
+        match purpose {
+            Purpose::Nonce => self.fail_not_shared(),
+            Purpose::Input(InputFile { path, .. }) => self.fail(Cause::InputUnreadable { path, error }),
+            Purpose::Scratch(path) => self.fail(Cause::Scratch { path, error }),
+            Purpose::Run(map) => self.fail(Cause::RunCorrupt { map }),
+            Purpose::Output(path) => self.fail(Cause::OutputUnwritable { path, error }),
+            Purpose::Cleaning => {}
+        }
+    }
+
+    fn fail_not_shared(&mut self) {
+        let path = self.setting.nonce_path.split_name().map_or(self.setting.nonce_path.clone(), |(path, _)| path);
+        self.fail(Cause::OutputNotShared { path });
+    }
+
+    /// Ends the attempt for this reason, unless it has one already; the program is killed.
+    pub fn fail(&mut self, cause: Cause) {
+        if self.failure.is_none() && !self.is_ended {
+            self.failure = Some(Failure::new(cause));
+            self.row.clear();
+        }
+        if self.program.is_running() {
+            self.outputs.push_back(AttemptOutput::KillGroup);
+        }
+    }
+
+    pub fn has_failed(&self) -> bool {
+        self.failure.is_some()
+    }
+
+    /// Starts the program.
+    pub fn spawn(&mut self) {
+        self.program.spawning();
+        self.outputs.push_back(AttemptOutput::Spawn(self.setting.program.clone()));
+    }
+
+    /// Takes note that the program runs; it is killed at once if the attempt has failed meanwhile.
+    pub fn spawned(&mut self) {
+        self.program.spawned();
+        if self.has_failed() {
+            self.outputs.push_back(AttemptOutput::KillGroup);
+        }
+    }
+
+    pub fn spawn_failed(&mut self, error: OsError) {
+        self.program.not_spawned();
+        let program = &self.setting.program;
+        let (role, directory) = (program.role, program.directory.clone());
+        let program = program.command.words.first().cloned().unwrap_or_default();
+        self.fail(Cause::ProgramNotStarted { role, program, directory, error });
+    }
+
+    /// Takes note of the program's end; `unwritten_bytes` of its input had not even been written to it.
+    pub fn exited(&mut self, status: ExitStatus, unread_bytes: u64, now: Time) {
+        self.outputs.push_back(AttemptOutput::KillGroup);
+        self.program.exited(status, unread_bytes, now);
+        if !status.is_success() {
+            let program = &self.setting.program;
+            self.fail(Cause::ProgramFailed { role: program.role, command: program.command.to_string(), status });
+        }
+    }
+
+    pub fn close_stdin(&mut self) {
+        self.outputs.push_back(AttemptOutput::CloseStdin);
+    }
+
+    /// Fails the attempt for input that the program did not read.
+    pub fn stopped_reading(&mut self, unread_bytes: u64) {
+        let program = &self.setting.program;
+        let (role, command) = (program.role, program.command.to_string());
+        self.fail(Cause::ProgramStoppedReading { role, command, unread_bytes });
+    }
+
+    /// Tells how far it is, from time to time.
+    pub fn tell_progress(&mut self, now: Time) {
+        if !self.is_ended && now.since_us(self.progress_told_at) >= PROGRESS_US {
+            self.progress_told_at = now;
+            self.outputs.push_back(AttemptOutput::Progress(self.counters));
+        }
+    }
+
+    /// Once the attempt failed: closes and removes all, then ends. To be called whenever nothing is under way.
+    pub fn continue_failing(&mut self) {
+        if self.is_ended || !self.has_failed() || self.under_way.is_some() || !self.program.is_gone() {
+            return;
+        }
+        if let Some(file) = self.open.pop_first() {
+            return self.ask(DiskRequest::Close { file }, Purpose::Cleaning);
+        }
+        let scratch = self.setting.scratch.clone();
+        if !scratch.0.is_empty() {
+            self.setting.scratch = PathBytes::default();
+            return self.ask(DiskRequest::RemoveTree { path: scratch }, Purpose::Cleaning);
+        }
+        let mut failure = self.failure.clone().expect("it has failed");
+        failure.stderr_tail = self.program.stderr_tail().to_vec();
+        self.end(Err(failure));
+    }
+
+    /// Ends the attempt well; all its files are closed.
+    pub fn succeed(&mut self, success: AttemptSuccess) {
+        assert!(self.open.is_empty() && self.is_idle(), "an attempt that ended holds nothing");
+        self.end(Ok(success));
+    }
+
+    fn end(&mut self, result: Result<AttemptSuccess, Failure>) {
+        assert!(!self.is_ended && self.program.is_gone(), "an attempt ends once, after its program");
+        self.is_ended = true;
+        self.outputs.push_back(AttemptOutput::Ended(result));
+    }
+
+    pub fn is_ended(&self) -> bool {
+        self.is_ended
+    }
+
+    pub fn poll_output(&mut self) -> Option<AttemptOutput> {
+        self.outputs.pop_front()
+    }
+
+    /// Names the part of the input that the attempt worked on, for its failure.
+    pub fn note_input(&mut self, input: crate::failure::InputRange) {
+        if let Some(failure) = &mut self.failure {
+            failure.input.get_or_insert(input);
+        }
+    }
+
+    pub fn open_files(&self) -> Vec<FileId> {
+        self.open.iter().copied().collect()
+    }
+
+    pub fn check_invariants(&self) {
+        if self.is_ended {
+            assert!(self.program.is_gone() && self.under_way.is_none(), "nothing is left of an attempt that ended");
+        }
+    }
+}
+

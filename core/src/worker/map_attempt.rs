@@ -1,0 +1,337 @@
+//! One map attempt: feeds a split to the mapper and turns what it prints into one file of runs, or, in a job without
+//! reducers, into a file of the job's output.
+//!
+//! ```text
+//! Opening ─▶ Running (feed, collect, spill) ─program gone─▶ Finishing ─▶ Closing ─▶ (ended)
+//!    └───────────────any failure─────────────────┴──▶ program gone ─▶ all closed and removed ─▶ (ended)
+//! ```
+//!
+//! Google paper, 3.1, steps 3 and 4. The input's identity is checked when it is opened and again after the last byte
+//! was fed: a file that changed meanwhile is no input of this job.
+
+use super::attempt::{AttemptInput, AttemptMachine, AttemptOutput, AttemptSuccess, MapOutput, MapWork};
+use super::base::{AttemptBase, Purpose};
+use super::collect::Collector;
+use super::disk::{DiskRequest, DiskUser};
+use super::output_file::OutputFile;
+use crate::data::sort::LineTooLong;
+use crate::data::split::SplitReader;
+use crate::failure::{Cause, InputRange};
+use crate::ids::FileId;
+use crate::job::{Encoding, InputFile, ProgramRole, Split};
+use crate::limits::{READ_BYTES, RECORD_BYTES_MAX};
+use crate::machine::Machine;
+use crate::time::Time;
+use alloc::vec::Vec;
+
+/// Executes one map task.
+#[derive(Debug)]
+pub struct MapAttempt {
+    base: AttemptBase,
+    input: InputFile,
+    split: Split,
+    input_file: FileId,
+    reader: SplitReader,
+    stdin: Vec<u8>,
+    stdin_written: usize,
+    stdin_is_closed: bool,
+    sink: Sink,
+    stage: Stage,
+}
+
+/// Where what the mapper prints goes.
+#[derive(Debug)]
+enum Sink {
+    Runs(Collector),
+    Output(OutputFile),
+}
+
+#[derive(Debug)]
+enum Stage {
+    New,
+    Opening,
+    Running,
+    Finishing,
+    Closing(Option<MapOutput>),
+}
+
+impl MapAttempt {
+    /// An attempt that begins with its `Start`.
+    pub fn new(work: MapWork) -> MapAttempt {
+        let MapWork { setting, input, split, reducers } = work;
+        let reader = match Encoding::of_path(&input.path) {
+            Encoding::Plain => SplitReader::new(split.offset, split.length_bytes),
+            Encoding::Gzip => SplitReader::whole(),
+        };
+        let mut base = AttemptBase::new(setting);
+        let input_file = base.new_file();
+        let sink = if reducers == 0 {
+            Sink::Output(OutputFile::new(base.new_file(), base.setting.output.clone(), base.setting.sync))
+        } else {
+            Sink::Runs(Collector::new(reducers, base.setting.sort_bytes, base.setting.scratch.clone()))
+        };
+        MapAttempt {
+            base,
+            input,
+            split,
+            input_file,
+            reader,
+            stdin: Vec::new(),
+            stdin_written: 0,
+            stdin_is_closed: false,
+            sink,
+            stage: Stage::New,
+        }
+    }
+
+    /// Goes on as far as it can.
+    fn advance(&mut self, now: Time) {
+        self.count();
+        self.base.tell_progress(now);
+        if self.base.has_failed() {
+            let (path, Split { offset, length_bytes, .. }) = (self.input.path.clone(), self.split);
+            self.base.note_input(InputRange { path, offset, length_bytes });
+            return self.base.continue_failing();
+        }
+        if self.base.ask_next() {
+            return;
+        }
+        match &mut self.stage {
+            Stage::New => {}
+            Stage::Opening => {
+                self.stage = Stage::Running;
+                self.base.spawn();
+            }
+            Stage::Running => self.run(now),
+            Stage::Finishing => self.finish(now),
+            Stage::Closing(output) => {
+                let map_output = output.take();
+                self.base.succeed(AttemptSuccess { counters: self.base.counters, map_output });
+            }
+        }
+    }
+
+    fn run(&mut self, now: Time) {
+        if let Err(LineTooLong) = self.drain_sink() {
+            return self.line_too_long(now);
+        }
+        if !self.base.is_idle() || self.base.has_failed() {
+            return;
+        }
+        if self.stdin().is_empty() && self.reader.next_read().is_some() {
+            return self.read_input();
+        }
+        if self.base.program.is_running() && self.stdin().is_empty() && !self.stdin_is_closed {
+            self.stdin_is_closed = true;
+            self.base.close_stdin();
+        }
+        if let Some(exit) = self.base.program.exit() {
+            let unread_bytes = exit.unread_bytes + self.stdin().len() as u64;
+            if unread_bytes > 0 {
+                self.base.stopped_reading(unread_bytes);
+                return self.advance(now);
+            }
+            self.stage = Stage::Finishing;
+            let purpose = Purpose::Input(self.input.clone());
+            self.base.ask_later(DiskRequest::Inspect { file: self.input_file }, purpose.clone());
+            self.base.ask_later(DiskRequest::Close { file: self.input_file }, purpose);
+            let finished = match &mut self.sink {
+                Sink::Runs(collector) => collector.finish(),
+                Sink::Output(output) => {
+                    output.complete();
+                    Ok(())
+                }
+            };
+            match finished {
+                Ok(()) => self.advance(now),
+                Err(LineTooLong) => self.line_too_long(now),
+            }
+        }
+    }
+
+    fn read_input(&mut self) {
+        let Some(offset) = self.reader.next_read() else { return };
+        let request = DiskRequest::Read { file: self.input_file, offset, length_bytes: READ_BYTES };
+        self.base.ask(request, Purpose::Input(self.input.clone()));
+    }
+
+    /// Writes out what must be before more can be collected.
+    fn drain_sink(&mut self) -> Result<Option<MapOutput>, LineTooLong> {
+        match &mut self.sink {
+            Sink::Runs(collector) => collector.advance(&mut self.base),
+            Sink::Output(output) => {
+                output.advance(&mut self.base);
+                Ok(None)
+            }
+        }
+    }
+
+    fn finish(&mut self, now: Time) {
+        match self.drain_sink() {
+            Err(LineTooLong) => return self.line_too_long(now),
+            Ok(Some(output)) => self.remove_tmp(Some(output)),
+            Ok(None) => {
+                if let Sink::Output(output) = &self.sink
+                    && output.is_safe()
+                {
+                    self.remove_tmp(None);
+                }
+            }
+        }
+        if self.base.is_idle() && matches!(self.stage, Stage::Closing(_)) {
+            self.advance(now);
+        }
+    }
+
+    /// Removes what is not kept: the program's temporary files, or all of the attempt's if its output is the job's.
+    fn remove_tmp(&mut self, output: Option<MapOutput>) {
+        let scratch = &self.base.setting.scratch;
+        let path = if output.is_some() { scratch.join("tmp") } else { scratch.clone() };
+        self.base.ask_later(DiskRequest::RemoveTree { path }, Purpose::Cleaning);
+        self.base.ask_next();
+        self.stage = Stage::Closing(output);
+    }
+
+    fn line_too_long(&mut self, now: Time) {
+        self.base.fail(Cause::RecordTooLong { role: ProgramRole::Mapper, limit_bytes: RECORD_BYTES_MAX as u64 });
+        self.advance(now);
+    }
+
+    fn count(&mut self) {
+        let counters = &mut self.base.counters;
+        counters.map_input_bytes = self.reader.bytes();
+        counters.map_input_records = self.reader.records();
+        match &self.sink {
+            Sink::Runs(collector) => {
+                (counters.map_output_bytes, counters.map_output_records) = collector.pushed();
+            }
+            Sink::Output(output) => {
+                (counters.map_output_bytes, counters.map_output_records) = output.pushed();
+                (counters.output_bytes, counters.output_records) = output.pushed();
+            }
+        }
+    }
+}
+
+impl Machine for MapAttempt {
+    type Input = AttemptInput;
+    type Output = AttemptOutput;
+    type Timer = ();
+
+    fn handle_input(&mut self, input: AttemptInput, now: Time) {
+        match input {
+            AttemptInput::Start => {
+                self.stage = Stage::Opening;
+                self.base.start();
+                let (path, encoding) = (self.input.path.clone(), Encoding::of_path(&self.input.path));
+                let request = DiskRequest::Open { file: self.input_file, path, encoding };
+                self.base.ask_later(request, Purpose::Input(self.input.clone()));
+            }
+            AttemptInput::Disk(answer) => {
+                if let Some(request) = self.base.answered(answer) {
+                    match &mut self.sink {
+                        Sink::Runs(collector) => {
+                            if request.file() != Some(self.input_file) {
+                                collector.done(&request);
+                            }
+                        }
+                        Sink::Output(output) => output.done(&request),
+                    }
+                }
+            }
+            AttemptInput::Spawned => self.base.spawned(),
+            AttemptInput::SpawnFailed(error) => self.base.spawn_failed(error),
+            AttemptInput::Exited { status, unread_bytes } => self.base.exited(status, unread_bytes, now),
+            AttemptInput::StdinRefused => {}
+            AttemptInput::StdoutClosed => self.base.program.stdout_closed(),
+            AttemptInput::StderrClosed => self.base.program.stderr_closed(),
+            AttemptInput::Kill => self.base.fail(Cause::Killed),
+        }
+        self.advance(now);
+    }
+
+    fn handle_timeout(&mut self, now: Time) {
+        self.base.program.time_passed(now);
+        self.advance(now);
+    }
+
+    fn poll_output(&mut self) -> Option<AttemptOutput> {
+        self.base.poll_output()
+    }
+
+    fn poll_timeout(&self) -> Option<(Time, ())> {
+        self.base.program.deadline().map(|at| (at, ()))
+    }
+
+    fn check_invariants(&self) {
+        self.base.check_invariants();
+    }
+}
+
+impl DiskUser for MapAttempt {
+    fn push_read(&mut self, bytes: &[u8], now: Time) {
+        if let Some(request) = self.base.read_answered(bytes)
+            && !self.base.has_failed()
+        {
+            if request.file() == Some(self.input_file) {
+                assert!(self.stdin().is_empty(), "more is read once all was written");
+                self.stdin.clear();
+                self.stdin_written = 0;
+                let own = self.reader.push(bytes);
+                self.stdin.extend_from_slice(own);
+            } else if let Sink::Runs(collector) = &mut self.sink {
+                collector.push_read(bytes);
+            }
+        }
+        self.advance(now);
+    }
+
+    fn outgoing(&self) -> &[u8] {
+        match &self.sink {
+            Sink::Runs(collector) => collector.outgoing(),
+            Sink::Output(output) => output.outgoing(),
+        }
+    }
+}
+
+impl AttemptMachine for MapAttempt {
+    fn stdin(&self) -> &[u8] {
+        &self.stdin[self.stdin_written..]
+    }
+
+    fn stdin_written(&mut self, count: usize, now: Time) {
+        self.stdin_written += count;
+        assert!(self.stdin_written <= self.stdin.len(), "no more is written than there is");
+        self.advance(now);
+    }
+
+    fn wants_stdout(&self) -> bool {
+        if self.base.has_failed() {
+            return true;
+        }
+        match &self.sink {
+            Sink::Runs(collector) => collector.wants_more(),
+            Sink::Output(output) => output.wants_more(),
+        }
+    }
+
+    fn push_stdout(&mut self, bytes: &[u8], now: Time) {
+        if !self.base.has_failed() {
+            let pushed = match &mut self.sink {
+                Sink::Runs(collector) => collector.push(bytes),
+                Sink::Output(output) => {
+                    output.push(bytes);
+                    Ok(())
+                }
+            };
+            if let Err(LineTooLong) = pushed {
+                return self.line_too_long(now);
+            }
+        }
+        self.advance(now);
+    }
+
+    fn push_stderr(&mut self, bytes: &[u8], _now: Time) {
+        self.base.program.push_stderr(bytes);
+    }
+}

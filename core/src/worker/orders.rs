@@ -1,0 +1,319 @@
+//! What the Manager orders, and what attempts and the shuffle report back.
+//!
+//! A map starts at once; a reduce first gathers its runs without a slot. What ended is reported until it is acknowledged.
+//! A job's log of map outputs is pulled once for all of its reduces here, and each entry handed to the shuffle.
+
+use super::attempt::{AttemptSetting, AttemptSuccess, MapWork, Program, ReduceWork, Work};
+use super::attempts::LocalStage;
+use super::shuffle::{ShuffleCommand, ShuffleReport};
+use super::{Worker, WorkerNotice, WorkerRequest};
+use crate::failure::{Cause, Failure};
+use crate::ids::{AttemptId, JobId};
+use crate::job::{Counters, PathBytes, ProgramRole};
+use crate::wire::Violation;
+use crate::wire::message::{AttemptResult, FromWorker, LaunchOrder, OutputEntry, TaskOrder, ToWorker};
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::vec::Vec;
+
+/// What a worker knows of a job.
+#[derive(Debug)]
+pub(super) struct LocalJob {
+    directory: PathBytes,
+    cursor: Option<u64>,
+    unfetchable: BTreeMap<AttemptId, (AttemptId, Cause)>,
+    is_dropped: bool,
+}
+
+impl Worker {
+    pub(super) fn ordered(&mut self, message: ToWorker) -> Result<(), Violation> {
+        match message {
+            ToWorker::Registered { .. } => return Err(Violation::OutOfPlace("a second registration")),
+            ToWorker::Verdicts(verdicts) => self.judged(verdicts),
+            ToWorker::Launch(order) => self.launch(order),
+            ToWorker::Run { attempt } => self.run_gathered(attempt),
+            ToWorker::Kill { attempt } => self.kill(attempt),
+            ToWorker::Outputs { job, start, entries } => self.outputs_told(job, start, entries),
+            ToWorker::Acknowledged { attempt, counts } => self.acknowledged(attempt, counts),
+            ToWorker::DropJob { job } => self.drop_job(job),
+            ToWorker::Stop => self.stop(false),
+        }
+        Ok(())
+    }
+
+    fn launch(&mut self, order: LaunchOrder) {
+        if self.is_stopping {
+            return;
+        }
+        let id = order.attempt;
+        let directory = self.config.scratch.join(format!("job-{}", id.job));
+        let job = self.jobs.entry(id.job).or_insert_with(|| LocalJob {
+            directory,
+            cursor: None,
+            unfetchable: BTreeMap::new(),
+            is_dropped: false,
+        });
+        let directory = job.directory.join(id.file_stem());
+        match order.task.clone() {
+            TaskOrder::Map { input, split } => {
+                let setting = self.setting(&order, ProgramRole::Mapper, directory);
+                let reducers = order.job.specification.reducers;
+                if self.attempts.insert(order, LocalStage::Queued) {
+                    self.attempts.enqueue(id, Work::Map(MapWork { setting, input, split, reducers }));
+                }
+            }
+            TaskOrder::Reduce { partition, maps } => {
+                let is_first = job.cursor.is_none();
+                let cursor = *job.cursor.get_or_insert(0);
+                if self.attempts.insert(order, LocalStage::Gathering) {
+                    self.command(ShuffleCommand::Gather { attempt: id, partition, maps, directory });
+                }
+                if is_first {
+                    self.tell_manager(&FromWorker::PullOutputs { job: id.job, cursor });
+                }
+            }
+        }
+    }
+
+    fn setting(&self, order: &LaunchOrder, role: ProgramRole, directory: PathBytes) -> AttemptSetting {
+        let specification = &order.job.specification;
+        let command = match role {
+            ProgramRole::Mapper => specification.mapper.clone(),
+            ProgramRole::Reducer => specification.reducer.clone().expect("a job with reduces has a reducer"),
+        };
+        let mut environment = Vec::from([(PathBytes::from("TMPDIR"), directory.join("tmp"))]);
+        environment.extend(specification.environment.iter().cloned());
+        AttemptSetting {
+            attempt: order.attempt,
+            program: Program { role, command, directory: specification.directory.clone(), environment },
+            nonce_path: order.job.staging.nonce_path(),
+            nonce: order.job.nonce,
+            scratch: directory,
+            output: order.job.staging.output_of(&order.attempt),
+            sort_bytes: self.config.sort_bytes,
+            sync: specification.sync,
+        }
+    }
+
+    /// Starts what has waited for a slot.
+    pub(super) fn start_queued(&mut self) {
+        while let Some((id, work)) = self.attempts.start_next() {
+            self.request(WorkerRequest::Start(id, work));
+        }
+    }
+
+    fn run_gathered(&mut self, id: AttemptId) {
+        let Some(attempt) = self.attempts.get_mut(id) else { return };
+        let LocalStage::Gathered { runs, fetched_bytes } = &mut attempt.stage else { return };
+        let (runs, fetched_bytes) = (core::mem::take(runs), *fetched_bytes);
+        let order = attempt.order.clone();
+        let directory = self.jobs[&id.job].directory.join(id.file_stem());
+        let setting = self.setting(&order, ProgramRole::Reducer, directory);
+        self.attempts.enqueue(id, Work::Reduce(ReduceWork { setting, runs, fetched_bytes }));
+    }
+
+    fn kill(&mut self, id: AttemptId) {
+        let Some(attempt) = self.attempts.get_mut(id) else { return };
+        match &attempt.stage {
+            LocalStage::Gathering | LocalStage::Gathered { .. } => {
+                self.command(ShuffleCommand::Abandon { attempt: id });
+                self.report_end(id, AttemptResult::Failed(Failure::new(Cause::Killed)));
+            }
+            LocalStage::Queued => {
+                let order = self.attempts.remove(id).expect("it is here").order;
+                let is_reduce = matches!(order.task, TaskOrder::Reduce { .. });
+                self.attempts.insert(order, LocalStage::Gathering);
+                if is_reduce {
+                    self.command(ShuffleCommand::Abandon { attempt: id });
+                }
+                self.report_end(id, AttemptResult::Failed(Failure::new(Cause::Killed)));
+            }
+            LocalStage::Running => self.request(WorkerRequest::Kill(id)),
+            LocalStage::Ended(_) => {}
+        }
+    }
+
+    pub(super) fn attempt_progressed(&mut self, id: AttemptId, counters: Counters) {
+        if let Some(attempt) = self.attempts.get_mut(id) {
+            attempt.counters = counters;
+            self.note_news(id);
+        }
+    }
+
+    pub(super) fn attempt_ended(&mut self, id: AttemptId, result: Result<AttemptSuccess, Failure>) {
+        let Some(attempt) = self.attempts.get_mut(id) else { return };
+        let is_dropped = attempt.is_dropped;
+        let directory = self.jobs[&id.job].directory.join(id.file_stem());
+        if let TaskOrder::Reduce { .. } = attempt.order.task {
+            self.command(ShuffleCommand::Abandon { attempt: id });
+        }
+        let result = match result {
+            Ok(AttemptSuccess { counters, map_output }) => {
+                if let Some(output) = map_output {
+                    if is_dropped {
+                        self.command(ShuffleCommand::Withdraw { map: id, directory });
+                    } else {
+                        // Before anyone can hear of it: whoever asks for its runs finds them.
+                        self.command(ShuffleCommand::Offer { map: id, output });
+                    }
+                }
+                AttemptResult::Succeeded(counters)
+            }
+            Err(failure) => AttemptResult::Failed(failure),
+        };
+        if is_dropped {
+            self.attempts.remove(id);
+        } else {
+            self.report_end(id, result);
+        }
+    }
+
+    fn acknowledged(&mut self, id: AttemptId, counts: bool) {
+        if !self.attempts.get_mut(id).is_some_and(|attempt| matches!(attempt.stage, LocalStage::Ended(_))) {
+            return;
+        }
+        let attempt = self.attempts.remove(id).expect("it is here");
+        let has_output = matches!(attempt.stage, LocalStage::Ended(AttemptResult::Succeeded(_)))
+            && matches!(attempt.order.task, TaskOrder::Map { .. })
+            && attempt.order.job.specification.reducers > 0;
+        if has_output {
+            self.attempts.hold(id, self.jobs[&id.job].directory.join(id.file_stem()));
+            if !counts {
+                self.drop_output(id);
+            }
+        }
+    }
+
+    /// Ends an attempt of which nobody wants to hear.
+    pub(super) fn drop_attempt(&mut self, id: AttemptId) {
+        let Some(attempt) = self.attempts.get_mut(id) else { return };
+        attempt.is_dropped = true;
+        let is_reduce = matches!(attempt.order.task, TaskOrder::Reduce { .. });
+        match attempt.stage {
+            LocalStage::Running => return self.request(WorkerRequest::Kill(id)),
+            LocalStage::Ended(AttemptResult::Succeeded(_)) if !is_reduce => {
+                let directory = self.jobs[&id.job].directory.join(id.file_stem());
+                self.command(ShuffleCommand::Withdraw { map: id, directory });
+            }
+            LocalStage::Gathering | LocalStage::Gathered { .. } | LocalStage::Queued | LocalStage::Ended(_) => {
+                if is_reduce {
+                    self.command(ShuffleCommand::Abandon { attempt: id });
+                }
+            }
+        }
+        self.attempts.remove(id);
+    }
+
+    /// Removes a map output that nobody wants.
+    pub(super) fn drop_output(&mut self, map: AttemptId) {
+        if let Some(directory) = self.attempts.release(map) {
+            self.command(ShuffleCommand::Withdraw { map, directory });
+        }
+    }
+
+    fn drop_job(&mut self, job: JobId) {
+        let attempts: Vec<_> = self.attempts.all().map(|(id, _)| id).filter(|id| id.job == job).collect();
+        for id in attempts {
+            self.drop_attempt(id);
+        }
+        let outputs: Vec<_> = self.attempts.all_held().filter(|id| id.job == job).collect();
+        for id in outputs {
+            self.attempts.release(id);
+        }
+        if let Some(job) = self.jobs.get_mut(&job) {
+            job.is_dropped = true;
+        }
+    }
+
+    pub(super) fn drop_everything(&mut self) {
+        for job in self.jobs.keys().copied().collect::<Vec<_>>() {
+            self.drop_job(job);
+        }
+    }
+
+    /// Removes the files of dropped jobs once none of their attempts can write any more.
+    pub(super) fn forget_dropped_jobs(&mut self) {
+        let is_over = |id: &JobId| !self.attempts.all().any(|(attempt, _)| attempt.job == *id);
+        let over: Vec<_> =
+            self.jobs.iter().filter(|(id, job)| job.is_dropped && is_over(id)).map(|(id, _)| *id).collect();
+        for job in over {
+            let LocalJob { directory, .. } = self.jobs.remove(&job).expect("it is here");
+            self.command(ShuffleCommand::Forget { job, directory });
+        }
+    }
+
+    fn outputs_told(&mut self, job: JobId, start: u64, entries: Vec<OutputEntry>) {
+        let Some(local) = self.jobs.get_mut(&job).filter(|local| !local.is_dropped) else { return };
+        let Some(cursor) = local.cursor else { return };
+        if start > cursor {
+            // A page is missing: ask again from where this worker is.
+            return self.tell_manager(&FromWorker::PullOutputs { job, cursor });
+        }
+        let known = (cursor - start) as usize;
+        let cursor = cursor.max(start + entries.len() as u64);
+        local.cursor = Some(cursor);
+        for entry in entries.into_iter().skip(known) {
+            let OutputEntry { map_index, location } = entry;
+            let local = self.jobs.get_mut(&job).expect("it is here");
+            local.unfetchable.retain(|map, _| map.task != crate::ids::TaskId::Map(map_index));
+            self.command(ShuffleCommand::Locate { job, map_index, location });
+        }
+        self.tell_manager(&FromWorker::PullOutputs { job, cursor });
+    }
+
+    /// Asks again, after a registration, for what was being waited for.
+    pub(super) fn resume_pulling(&mut self) {
+        let mut messages = Vec::new();
+        for (job, local) in self.jobs.iter().filter(|(_, local)| !local.is_dropped) {
+            messages.extend(local.cursor.map(|cursor| FromWorker::PullOutputs { job: *job, cursor }));
+            for (map, (attempt, cause)) in &local.unfetchable {
+                let (map, attempt, cause) = (*map, *attempt, cause.clone());
+                messages.push(FromWorker::Unfetchable { attempt, map, cause });
+            }
+        }
+        for message in messages {
+            self.tell_manager(&message);
+        }
+    }
+
+    pub(super) fn shuffle_reported(&mut self, report: ShuffleReport) {
+        match report {
+            ShuffleReport::Progress { attempt, runs } => {
+                if let Some(local) = self.attempts.get_mut(attempt) {
+                    local.runs_gathered = runs;
+                    self.note_news(attempt);
+                }
+            }
+            ShuffleReport::Gathered { attempt, runs, fetched_bytes } => {
+                let Some(local) = self.attempts.get_mut(attempt) else { return };
+                if let LocalStage::Gathering = local.stage {
+                    local.runs_gathered = runs.len() as u32;
+                    local.counters.fetched_bytes = fetched_bytes;
+                    local.stage = LocalStage::Gathered { runs, fetched_bytes };
+                    self.tell_manager(&FromWorker::Gathered { attempt });
+                }
+            }
+            ShuffleReport::Unfetchable { attempt, map, cause } => {
+                let Some(job) = self.jobs.get_mut(&map.job) else { return };
+                job.unfetchable.insert(map, (attempt, cause.clone()));
+                self.tell_manager(&FromWorker::Unfetchable { attempt, map, cause });
+            }
+            ShuffleReport::Failed { attempt, cause } => {
+                let is_gathering = |local: &mut super::attempts::LocalAttempt| {
+                    matches!(local.stage, LocalStage::Gathering) && !local.is_dropped
+                };
+                if self.attempts.get_mut(attempt).is_some_and(is_gathering) {
+                    self.report_end(attempt, AttemptResult::Failed(Failure::new(cause)));
+                }
+            }
+            ShuffleReport::Forgotten { job } => {
+                let directory = self.config.scratch.join(format!("job-{job}"));
+                self.request(WorkerRequest::Notice(WorkerNotice::JobDropped(directory)));
+            }
+        }
+    }
+
+    fn command(&mut self, command: ShuffleCommand) {
+        self.request(WorkerRequest::Shuffle(command));
+    }
+}

@@ -1,0 +1,379 @@
+//! A worker's conversation with its Manager: dialling, registering, heartbeats both ways, and the end.
+//!
+//! Whatever breaks it (a cut, a lease without an answer, a new Manager), the way back is the same: dial with back-off,
+//! hello, register, inventory. What is executed or held here lives on meanwhile.
+//!
+//! ```text
+//! Waiting ─timer─▶ Dialling ─connected─▶ Greeting ─welcome─▶ Registering ─registered─▶ Open
+//!    ▲                 └────────failed, closed, or silent for a lease───┴──────────────┘
+//!    └──────────────────────────────────────────┘
+//! ```
+
+use super::{Worker, WorkerNotice, WorkerRequest};
+use crate::backoff::Backoff;
+use crate::failure::{Cause, Failure, OsError, PeerKind};
+use crate::ids::{ConnectionId, Epoch, SessionId};
+use crate::limits::{FIRST_HEARTBEAT_US, HANDSHAKE_US};
+use crate::machine::{Action, NetworkAction};
+use crate::time::Time;
+use crate::wire::message::{FromWorker, Heartbeat, HeartbeatAnswer, Role, ToWorker};
+use crate::wire::{Connection, Incoming, PROTOCOL_VERSION, Violation, datagram};
+use alloc::format;
+use alloc::string::ToString;
+
+/// Why a worker wants to be woken.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WorkerTimer {
+    /// To dial the Manager.
+    Dial,
+    /// The Manager took too long over its welcome.
+    Handshake,
+    /// To send a heartbeat.
+    Heartbeat,
+    /// The Manager may have been silent for a lease.
+    Lease,
+    /// To tell how far attempts are.
+    Progress,
+}
+
+/// The state of the conversation.
+#[derive(Debug, Default)]
+pub(super) struct Session {
+    link: Link,
+    closing: Option<(ConnectionId, Connection)>,
+    backoff: Backoff,
+    dialled: u64,
+    was_unreachable: bool,
+    registered: Option<Registered>,
+}
+
+#[derive(Debug, Default)]
+enum Link {
+    #[default]
+    Waiting,
+    Dialling(ConnectionId),
+    Greeting(ConnectionId, Connection),
+    Registering(ConnectionId, Connection),
+    Open(ConnectionId, Connection),
+}
+
+#[derive(Copy, Clone, Debug)]
+struct Registered {
+    session: SessionId,
+    epoch: Epoch,
+    heartbeat_us: u64,
+    lease_us: u64,
+    sequence: u64,
+    is_answered: bool,
+}
+
+impl Session {
+    fn connection_mut(&mut self, wanted: ConnectionId) -> Option<&mut Connection> {
+        match &mut self.link {
+            Link::Greeting(id, connection) | Link::Registering(id, connection) | Link::Open(id, connection)
+                if *id == wanted =>
+            {
+                Some(connection)
+            }
+            Link::Waiting | Link::Dialling(_) | Link::Greeting(..) | Link::Registering(..) | Link::Open(..) => {
+                self.closing.as_mut().filter(|(id, _)| *id == wanted).map(|(_, connection)| connection)
+            }
+        }
+    }
+
+    fn is_current(&self, wanted: ConnectionId) -> bool {
+        match &self.link {
+            Link::Waiting => false,
+            Link::Dialling(id) | Link::Greeting(id, _) | Link::Registering(id, _) | Link::Open(id, _) => *id == wanted,
+        }
+    }
+
+    pub(super) fn unsent(&self, wanted: ConnectionId) -> &[u8] {
+        match &self.link {
+            Link::Greeting(id, connection) | Link::Registering(id, connection) | Link::Open(id, connection)
+                if *id == wanted =>
+            {
+                connection.unsent()
+            }
+            Link::Waiting | Link::Dialling(_) | Link::Greeting(..) | Link::Registering(..) | Link::Open(..) => {
+                match &self.closing {
+                    Some((id, connection)) if *id == wanted => connection.unsent(),
+                    Some(_) | None => &[],
+                }
+            }
+        }
+    }
+
+    pub(super) fn sent(&mut self, connection: ConnectionId, count: usize) {
+        if let Some(connection) = self.connection_mut(connection) {
+            connection.sent(count);
+        }
+    }
+}
+
+impl Worker {
+    pub(super) fn timer_fired(&mut self, timer: WorkerTimer) {
+        match timer {
+            WorkerTimer::Dial => self.dial(),
+            WorkerTimer::Handshake => self.hang_up(),
+            WorkerTimer::Heartbeat => self.send_heartbeat(),
+            WorkerTimer::Lease => {
+                if self.session.registered.is_some_and(|registered| !registered.is_answered) {
+                    self.request(WorkerRequest::Notice(WorkerNotice::Unheard));
+                }
+                tracing::warn!("the Manager has been silent for a lease; dialling again");
+                self.hang_up();
+            }
+            WorkerTimer::Progress => self.tell_progress(),
+        }
+    }
+
+    fn dial(&mut self) {
+        assert!(matches!(self.session.link, Link::Waiting), "one connection at a time");
+        if self.is_stopping {
+            return;
+        }
+        self.session.dialled += 1;
+        let connection = ConnectionId::dialled(self.session.dialled);
+        self.session.link = Link::Dialling(connection);
+        self.timers.set(WorkerTimer::Handshake, self.now.after(HANDSHAKE_US));
+        self.actions.push_back(Action::Network(NetworkAction::Dial { connection, to: self.config.manager }));
+    }
+
+    pub(super) fn connected(&mut self, id: ConnectionId) {
+        if !self.session.is_current(id) {
+            // Given up while it was being dialled.
+            return self.actions.push_back(Action::Network(NetworkAction::Close { connection: id }));
+        }
+        let connection = Connection::dial(&self.config.cluster, Role::Worker);
+        self.session.link = Link::Greeting(id, connection);
+        self.actions.push_back(Action::Network(NetworkAction::Transmit { connection: id }));
+    }
+
+    pub(super) fn dial_failed(&mut self, id: ConnectionId, error: OsError) {
+        if !self.session.is_current(id) {
+            return;
+        }
+        if !self.session.was_unreachable {
+            self.session.was_unreachable = true;
+            let address = self.config.manager.to_string();
+            let cause = Cause::Unreachable { address, whom: PeerKind::Manager, error };
+            self.request(WorkerRequest::Notice(WorkerNotice::Unreachable(Failure::new(cause))));
+        }
+        self.session.link = Link::Waiting;
+        self.dial_later();
+    }
+
+    pub(super) fn closed(&mut self, id: ConnectionId) {
+        if self.session.closing.as_ref().is_some_and(|(closing, _)| *closing == id) {
+            self.session.closing = None;
+        }
+        if self.session.is_current(id) {
+            self.session.link = Link::Waiting;
+            self.dial_later();
+        }
+    }
+
+    /// Gives up the present connection, whatever state it is in, and dials again later.
+    fn hang_up(&mut self) {
+        match core::mem::take(&mut self.session.link) {
+            Link::Waiting => return,
+            Link::Dialling(_) => {}
+            Link::Greeting(id, connection) | Link::Registering(id, connection) | Link::Open(id, connection) => {
+                self.session.closing = Some((id, connection));
+                self.actions.push_back(Action::Network(NetworkAction::Close { connection: id }));
+            }
+        }
+        self.dial_later();
+    }
+
+    fn dial_later(&mut self) {
+        self.session.registered = None;
+        self.timers.cancel(WorkerTimer::Handshake);
+        self.timers.cancel(WorkerTimer::Heartbeat);
+        self.timers.cancel(WorkerTimer::Lease);
+        if !self.is_stopping {
+            let pause_us = self.session.backoff.next_us(&mut self.random);
+            self.timers.set(WorkerTimer::Dial, self.now.after(pause_us));
+        }
+    }
+
+    pub(super) fn received(&mut self, id: ConnectionId, bytes: &[u8]) {
+        if !self.session.is_current(id) {
+            return;
+        }
+        if let Some(connection) = self.session.connection_mut(id) {
+            connection.receive(bytes);
+        }
+        while self.session.is_current(id)
+            && let Some(connection) = self.session.connection_mut(id)
+        {
+            let outcome = match connection.poll() {
+                Ok(None) => break,
+                Err(violation) => Err(violation),
+                Ok(Some(Incoming::Established(_))) => {
+                    self.register(id);
+                    Ok(())
+                }
+                Ok(Some(incoming)) => incoming.message().and_then(|message| self.manager_spoke(message)),
+            };
+            if let Err(violation) = outcome {
+                self.violated(violation);
+            }
+        }
+    }
+
+    fn violated(&mut self, violation: Violation) {
+        tracing::warn!("the Manager broke the protocol: {violation}");
+        let is_greeting = matches!(self.session.link, Link::Greeting(..));
+        self.hang_up();
+        if is_greeting {
+            let address = self.config.manager.to_string();
+            let cause = refusal(violation, address, &self.config.cluster);
+            self.request(WorkerRequest::Notice(WorkerNotice::Refused(Failure::new(cause))));
+            self.stop(false);
+        }
+    }
+
+    fn register(&mut self, id: ConnectionId) {
+        self.session.link = match core::mem::take(&mut self.session.link) {
+            Link::Greeting(at, connection) if at == id => Link::Registering(at, connection),
+            link @ (Link::Waiting | Link::Dialling(_) | Link::Greeting(..) | Link::Registering(..) | Link::Open(..)) => {
+                unreachable!("a welcome comes to a greeting, not in {link:?}")
+            }
+        };
+        let message = FromWorker::Register {
+            incarnation: self.config.incarnation,
+            host: self.config.host.clone(),
+            slots: self.config.slots,
+            shuffle_address: self.config.shuffle_address,
+        };
+        self.tell_manager(&message);
+    }
+
+    /// Takes note of the registration; the inventory goes out next.
+    pub(super) fn registered(
+        &mut self,
+        session: SessionId,
+        epoch: Epoch,
+        heartbeat_us: u64,
+        lease_us: u64,
+    ) -> Result<(), Violation> {
+        if heartbeat_us == 0 || lease_us == 0 {
+            return Err(Violation::OutOfPlace("heartbeats and leases take time"));
+        }
+        self.session.link = match core::mem::take(&mut self.session.link) {
+            Link::Registering(id, connection) => Link::Open(id, connection),
+            link @ (Link::Waiting | Link::Dialling(_) | Link::Greeting(..) | Link::Open(..)) => {
+                self.session.link = link;
+                return Err(Violation::OutOfPlace("a registration that was not asked for"));
+            }
+        };
+        self.timers.cancel(WorkerTimer::Handshake);
+        self.session.backoff.reset();
+        self.session.was_unreachable = false;
+        self.session.registered =
+            Some(Registered { session, epoch, heartbeat_us, lease_us, sequence: 0, is_answered: false });
+        self.timers.set(WorkerTimer::Lease, self.now.after(lease_us));
+        self.send_heartbeat();
+        self.request(WorkerRequest::Notice(WorkerNotice::Registered));
+        self.tell_inventory();
+        Ok(())
+    }
+
+    /// Whether the Manager has answered the registration in this connection.
+    pub(super) fn is_registered(&self) -> bool {
+        matches!(self.session.link, Link::Open(..))
+    }
+
+    /// Sends a message if there is somebody to hear it; whatever must not be lost is told again after registration.
+    pub(super) fn tell_manager(&mut self, message: &FromWorker) {
+        let (Link::Registering(id, connection) | Link::Open(id, connection)) = &mut self.session.link else { return };
+        let id = *id;
+        connection.send(message).expect("what a worker says fits a frame");
+        if connection.is_overfull() {
+            return self.hang_up();
+        }
+        self.actions.push_back(Action::Network(NetworkAction::Transmit { connection: id }));
+    }
+
+    fn send_heartbeat(&mut self) {
+        let running = self.attempts.running();
+        let Some(registered) = &mut self.session.registered else { return };
+        registered.sequence += 1;
+        let heartbeat = Heartbeat { session: registered.session, sequence: registered.sequence, running };
+        let pause_us = if registered.is_answered {
+            registered.heartbeat_us
+        } else {
+            registered.heartbeat_us.min(FIRST_HEARTBEAT_US)
+        };
+        self.timers.set(WorkerTimer::Heartbeat, self.now.after(pause_us));
+        let bytes = datagram::encode(&heartbeat);
+        self.actions.push_back(Action::Network(NetworkAction::SendDatagram { to: self.config.manager, bytes }));
+    }
+
+    pub(super) fn datagram(&mut self, bytes: &[u8]) {
+        let Some(answer) = datagram::decode::<HeartbeatAnswer>(bytes) else { return };
+        let Some(registered) = &mut self.session.registered else { return };
+        if answer.session != registered.session
+            || answer.epoch != registered.epoch
+            || answer.sequence > registered.sequence
+        {
+            return;
+        }
+        registered.is_answered = true;
+        let lease_until: Time = self.now.after(registered.lease_us);
+        self.timers.set(WorkerTimer::Lease, lease_until);
+    }
+
+    /// Ends all that runs here and leaves; `says_goodbye` unless the Manager asked for it.
+    pub(super) fn stop(&mut self, says_goodbye: bool) {
+        if self.is_stopping {
+            return;
+        }
+        self.is_stopping = true;
+        self.timers.cancel(WorkerTimer::Dial);
+        if says_goodbye && self.is_registered() {
+            self.tell_manager(&FromWorker::Goodbye);
+        }
+        self.drop_everything();
+    }
+
+    /// Once nothing runs any more, closes the conversation and ends.
+    pub(super) fn continue_stopping(&mut self) {
+        if !self.is_stopping || self.is_stopped || !self.attempts.is_idle() {
+            return;
+        }
+        self.is_stopped = true;
+        self.hang_up();
+        self.timers.cancel(WorkerTimer::Progress);
+        self.request(WorkerRequest::Stopped);
+    }
+
+    fn manager_spoke(&mut self, message: ToWorker) -> Result<(), Violation> {
+        if let ToWorker::Registered { session, epoch, heartbeat_us, lease_us } = message {
+            return self.registered(session, epoch, heartbeat_us, lease_us);
+        }
+        if !self.is_registered() {
+            return Err(Violation::OutOfPlace("an order before the registration"));
+        }
+        self.ordered(message)
+    }
+}
+
+/// What a user is told of a handshake that failed.
+pub(crate) fn refusal(violation: Violation, address: alloc::string::String, cluster: &str) -> Cause {
+    match violation {
+        Violation::Version { theirs } => Cause::OtherVersion { address, theirs, ours: PROTOCOL_VERSION },
+        Violation::OtherCluster { theirs } => Cause::OtherCluster { address, theirs, ours: cluster.into() },
+        Violation::Magic
+        | Violation::RoleNotServed
+        | Violation::FrameTooLong { .. }
+        | Violation::FrameKind
+        | Violation::Checksum
+        | Violation::Undecodable
+        | Violation::OutOfPlace(_)
+        | Violation::NotReading
+        | Violation::HandshakeTimeout => Cause::NotWindrow { address, violation: format!("{violation}") },
+    }
+}

@@ -1,0 +1,223 @@
+//! Gathering a reduce attempt's runs: owns which runs each attempt has, and where.
+//!
+//! Runs of this worker's own maps are taken where they lie; all others are fetched into one file for each attempt. A run
+//! counts only when all of it was checked and written. Invariant: an attempt is reported gathered once, with one run of
+//! every map.
+
+use super::fetch::Want;
+use super::machine::{DiskJob, Shuffle};
+use super::{MapLocation, ShuffleReport};
+use crate::failure::{Cause, OsError};
+use crate::ids::{AttemptId, FileId, JobId, Partition};
+use crate::job::PathBytes;
+use crate::worker::attempt::{RunLocation, Segment};
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+/// All gatherings under way, and those that are complete until their attempts end.
+#[derive(Debug, Default)]
+pub(super) struct Gatherings {
+    all: BTreeMap<AttemptId, Gathering>,
+}
+
+#[derive(Debug)]
+struct Gathering {
+    partition: Partition,
+    maps: u32,
+    directory: PathBytes,
+    path: PathBytes,
+    file: Option<FileId>,
+    end: u64,
+    runs: BTreeMap<u32, RunLocation>,
+    fetching: BTreeSet<u32>,
+    fetched_bytes: u64,
+    is_complete: bool,
+}
+
+impl Gatherings {
+    pub fn of_job(&self, job: JobId) -> Vec<AttemptId> {
+        self.all.keys().filter(|attempt| attempt.job == job).copied().collect()
+    }
+
+    pub fn path_of(&self, attempt: AttemptId) -> PathBytes {
+        self.all.get(&attempt).map(|gathering| gathering.path.clone()).unwrap_or_default()
+    }
+
+    pub fn contains(&self, attempt: AttemptId) -> bool {
+        self.all.contains_key(&attempt)
+    }
+
+    /// Whether anything is still to be fetched.
+    pub fn is_idle(&self) -> bool {
+        self.all.values().all(|gathering| gathering.is_complete)
+    }
+
+    pub fn check_invariants(&self) {
+        for (attempt, gathering) in &self.all {
+            assert!(gathering.runs.len() <= gathering.maps as usize, "{attempt} has one run of each map");
+            for map in gathering.runs.keys() {
+                assert!(!gathering.fetching.contains(map), "{attempt} does not fetch what it has");
+            }
+        }
+    }
+}
+
+impl Shuffle {
+    pub(super) fn gather(&mut self, attempt: AttemptId, partition: Partition, maps: u32, directory: PathBytes) {
+        if self.gatherings.contains(attempt) {
+            return;
+        }
+        let path = directory.join("fetched.runs");
+        let gathering = Gathering {
+            partition,
+            maps,
+            directory: directory.clone(),
+            path,
+            file: None,
+            end: 0,
+            runs: BTreeMap::new(),
+            fetching: BTreeSet::new(),
+            fetched_bytes: 0,
+            is_complete: false,
+        };
+        self.gatherings.all.insert(attempt, gathering);
+        self.ask(DiskJob::CreateDirectory { attempt, path: directory });
+        let known: Vec<_> = self.locations.get(&attempt.job).into_iter().flatten().map(|(_, at)| at.clone()).collect();
+        for location in known {
+            self.take_from(attempt, location);
+        }
+        self.complete_if_all_here(attempt);
+    }
+
+    pub(super) fn locate(&mut self, job: JobId, map_index: u32, location: Option<MapLocation>) {
+        let locations = self.locations.entry(job).or_default();
+        let Some(location) = location else {
+            locations.remove(&map_index);
+            return;
+        };
+        locations.insert(map_index, location.clone());
+        for attempt in self.gatherings.of_job(job) {
+            self.take_from(attempt, location.clone());
+            self.complete_if_all_here(attempt);
+        }
+    }
+
+    /// Takes a run where it lies here, or has it fetched.
+    fn take_from(&mut self, attempt: AttemptId, location: MapLocation) {
+        let MapLocation { map, holder, address } = location;
+        let (crate::ids::TaskId::Map(map_index) | crate::ids::TaskId::Reduce(map_index)) = map.task;
+        let Some(gathering) = self.gatherings.all.get_mut(&attempt) else { return };
+        if gathering.runs.contains_key(&map_index) || !gathering.fetching.insert(map_index) {
+            return;
+        }
+        if holder == self.config.incarnation {
+            let Some(output) = self.offers.get(&map) else {
+                return self.unfetchable(attempt, map, "its worker does not have it any more".into());
+            };
+            let (path, segment) = (output.path.clone(), output.segment(gathering.partition));
+            return self.run_is_here(attempt, map_index, RunLocation { map, path, segment });
+        }
+        let partition = gathering.partition;
+        match address {
+            Some(address) => self.want(address, Want { attempt, map, map_index, partition, tries: 0 }),
+            None => self.unfetchable(attempt, map, "its worker has no shuffle port".into()),
+        }
+    }
+
+    /// Whether a fetch is still wanted.
+    pub(super) fn is_wanted(&self, attempt: AttemptId, map_index: u32) -> bool {
+        self.gatherings.all.get(&attempt).is_some_and(|gathering| gathering.fetching.contains(&map_index))
+    }
+
+    /// Gives a run that is about to come its place in the attempt's file.
+    pub(super) fn make_place(&mut self, attempt: AttemptId, length_bytes: u64) -> Option<(FileId, Segment)> {
+        let is_new = self.gatherings.all.get(&attempt)?.file.is_none();
+        let new_file = self.new_file();
+        let gathering = self.gatherings.all.get_mut(&attempt)?;
+        let file = *gathering.file.get_or_insert(new_file);
+        let segment = Segment { offset: gathering.end, length_bytes };
+        gathering.end += length_bytes;
+        let path = gathering.path.clone();
+        if is_new {
+            self.ask(DiskJob::CreateGathering { attempt, file, path });
+        }
+        Some((file, segment))
+    }
+
+    /// Takes note of a run that came whole, to be used once its last piece is written.
+    pub(super) fn run_came(&mut self, attempt: AttemptId, map: AttemptId, map_index: u32, segment: Segment) {
+        let Some(gathering) = self.gatherings.all.get_mut(&attempt) else { return };
+        gathering.fetched_bytes += segment.length_bytes;
+        let path = gathering.path.clone();
+        if segment.length_bytes == 0 {
+            self.run_is_here(attempt, map_index, RunLocation { map, path, segment });
+            self.complete_if_all_here(attempt);
+        }
+    }
+
+    pub(super) fn written(&mut self, attempt: AttemptId, completes: Option<(AttemptId, Segment)>) {
+        let Some((map, segment)) = completes else { return };
+        let (crate::ids::TaskId::Map(map_index) | crate::ids::TaskId::Reduce(map_index)) = map.task;
+        let path = self.gatherings.path_of(attempt);
+        self.run_is_here(attempt, map_index, RunLocation { map, path, segment });
+        self.complete_if_all_here(attempt);
+    }
+
+    fn run_is_here(&mut self, attempt: AttemptId, map_index: u32, run: RunLocation) {
+        let Some(gathering) = self.gatherings.all.get_mut(&attempt) else { return };
+        gathering.fetching.remove(&map_index);
+        gathering.runs.entry(map_index).or_insert(run);
+        let runs = gathering.runs.len() as u32;
+        self.report(ShuffleReport::Progress { attempt, runs });
+    }
+
+    fn complete_if_all_here(&mut self, attempt: AttemptId) {
+        let Some(gathering) = self.gatherings.all.get_mut(&attempt) else { return };
+        if gathering.is_complete || (gathering.runs.len() as u32) < gathering.maps {
+            return;
+        }
+        gathering.is_complete = true;
+        match gathering.file {
+            Some(file) => self.ask(DiskJob::CloseGathering { attempt, file }),
+            None => self.gathered(attempt),
+        }
+        self.close_idle_peers();
+    }
+
+    pub(super) fn gathered(&mut self, attempt: AttemptId) {
+        let Some(gathering) = self.gatherings.all.get_mut(&attempt) else { return };
+        gathering.file = None;
+        let (runs, fetched_bytes) = (gathering.runs.values().cloned().collect(), gathering.fetched_bytes);
+        self.report(ShuffleReport::Gathered { attempt, runs, fetched_bytes });
+    }
+
+    /// Says that a run cannot be had; it is wanted again once it is located anew.
+    pub(super) fn unfetchable(&mut self, attempt: AttemptId, map: AttemptId, reason: alloc::string::String) {
+        self.cannot_have(attempt, map, Cause::RunUnfetchable { map, reason });
+    }
+
+    pub(super) fn cannot_have(&mut self, attempt: AttemptId, map: AttemptId, cause: Cause) {
+        let (crate::ids::TaskId::Map(map_index) | crate::ids::TaskId::Reduce(map_index)) = map.task;
+        if let Some(gathering) = self.gatherings.all.get_mut(&attempt) {
+            gathering.fetching.remove(&map_index);
+            self.report(ShuffleReport::Unfetchable { attempt, map, cause });
+        }
+    }
+
+    pub(super) fn gathering_failed(&mut self, attempt: AttemptId, path: PathBytes, error: OsError) {
+        if self.gatherings.contains(attempt) {
+            self.report(ShuffleReport::Failed { attempt, cause: Cause::Scratch { path, error } });
+            self.abandon(attempt);
+        }
+    }
+
+    pub(super) fn abandon(&mut self, attempt: AttemptId) {
+        let Some(gathering) = self.gatherings.all.remove(&attempt) else { return };
+        if let Some(file) = gathering.file {
+            self.ask(DiskJob::Close { file });
+        }
+        self.ask(DiskJob::RemoveTree { path: gathering.directory, job: None });
+        self.forget_wants(attempt);
+        self.close_idle_peers();
+    }
+}

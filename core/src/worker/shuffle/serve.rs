@@ -1,0 +1,204 @@
+//! Serving runs to other workers: owns the connections of fetchers and what is being sent on each.
+//!
+//! One run at a time for each connection, in the order asked, read in pieces as the peer takes them: a slow peer costs a
+//! bounded buffer and nobody else's time.
+
+use super::machine::{DiskJob, Shuffle, ShuffleTimer};
+use crate::failure::OsError;
+use crate::ids::{ConnectionId, FileId};
+use crate::limits::{CHUNK_BYTES, CONNECTIONS_MAX, FETCHES_PER_PEER, HANDSHAKE_US};
+use crate::machine::NetworkAction;
+use crate::wire::message::{FetchAnswer, FetchRequest, Role};
+use crate::wire::{Connection, Incoming, Violation};
+use crate::worker::attempt::Segment;
+use alloc::collections::{BTreeMap, VecDeque};
+use core::net::SocketAddr;
+
+/// The connections of those who fetch here.
+#[derive(Debug, Default)]
+pub(super) struct Serving {
+    all: BTreeMap<ConnectionId, Served>,
+}
+
+#[derive(Debug)]
+struct Served {
+    connection: Connection,
+    peer: SocketAddr,
+    requests: VecDeque<FetchRequest>,
+    sending: Option<Sending>,
+    is_closing: bool,
+}
+
+/// A run on its way.
+#[derive(Debug)]
+struct Sending {
+    file: FileId,
+    rest: Segment,
+    is_reading: bool,
+}
+
+impl Serving {
+    pub fn is_serving(&self, id: ConnectionId) -> bool {
+        self.all.contains_key(&id)
+    }
+
+    pub fn unsent(&self, id: ConnectionId) -> Option<&[u8]> {
+        self.all.get(&id).map(|served| served.connection.unsent())
+    }
+}
+
+impl Shuffle {
+    pub(super) fn accepted(&mut self, id: ConnectionId, peer: SocketAddr) {
+        let connection = Connection::accept(&self.config.cluster, &[Role::Fetcher]);
+        let (requests, sending) = (VecDeque::new(), None);
+        self.serving.all.insert(id, Served { connection, peer, requests, sending, is_closing: false });
+        self.timers.set(ShuffleTimer::Handshake(id), self.now.after(HANDSHAKE_US));
+        if self.serving.all.len() > CONNECTIONS_MAX {
+            self.close_served(id, None);
+        }
+    }
+
+    pub(super) fn serving_closed(&mut self, id: ConnectionId) {
+        self.timers.cancel(ShuffleTimer::Handshake(id));
+        let Some(served) = self.serving.all.remove(&id) else { return };
+        if let Some(Sending { file, is_reading: false, .. }) = served.sending {
+            self.ask(DiskJob::Close { file });
+        }
+    }
+
+    pub(super) fn close_served(&mut self, id: ConnectionId, violation: Option<&Violation>) {
+        let Some(served) = self.serving.all.get_mut(&id).filter(|served| !served.is_closing) else { return };
+        served.is_closing = true;
+        if let Some(violation) = violation {
+            tracing::warn!(peer = %served.peer, "connection to the shuffle port closed: {violation}");
+        }
+        self.act(NetworkAction::Close { connection: id });
+    }
+
+    pub(super) fn serving_received(&mut self, id: ConnectionId, bytes: &[u8]) {
+        let Some(served) = self.serving.all.get_mut(&id) else { return };
+        served.connection.receive(bytes);
+        let outcome = loop {
+            match served.connection.poll() {
+                Ok(None) => break Ok(()),
+                Ok(Some(Incoming::Established(_))) => {
+                    self.timers.cancel(ShuffleTimer::Handshake(id));
+                }
+                Ok(Some(incoming)) => match incoming.message::<FetchRequest>() {
+                    Ok(_) if served.requests.len() >= 4 * FETCHES_PER_PEER => {
+                        break Err(Violation::OutOfPlace("more fetches than a peer asks for at once"));
+                    }
+                    Ok(request) => served.requests.push_back(request),
+                    Err(violation) => break Err(violation),
+                },
+                Err(violation) => break Err(violation),
+            }
+        };
+        self.act(NetworkAction::Transmit { connection: id });
+        match outcome {
+            Ok(()) => self.serve_next(id),
+            Err(violation) => self.close_served(id, Some(&violation)),
+        }
+    }
+
+    /// Begins with the next run that was asked for, if none is on its way.
+    fn serve_next(&mut self, id: ConnectionId) {
+        loop {
+            let Some(served) = self.serving.all.get_mut(&id).filter(|served| !served.is_closing) else { return };
+            if served.sending.is_some() {
+                return;
+            }
+            let Some(request) = served.requests.pop_front() else { return };
+            let offer = self.offers.get(&request.map);
+            let segment = offer.and_then(|output| output.segments.get(request.partition.0 as usize));
+            match (offer, segment) {
+                (Some(output), Some(segment)) if segment.length_bytes > 0 => {
+                    let (path, rest) = (output.path.clone(), *segment);
+                    let file = self.new_file();
+                    let served = self.serving.all.get_mut(&id).expect("it is being served");
+                    served.sending = Some(Sending { file, rest, is_reading: true });
+                    return self.ask(DiskJob::OpenServed { connection: id, file, path });
+                }
+                (Some(_), Some(_)) => self.answer(id, &FetchAnswer::Run { length_bytes: 0 }),
+                (_, _) => self.answer(id, &FetchAnswer::NotHere),
+            }
+        }
+    }
+
+    fn answer(&mut self, id: ConnectionId, answer: &FetchAnswer) {
+        let Some(served) = self.serving.all.get_mut(&id) else { return };
+        served.connection.send(answer).expect("an answer fits a frame");
+        self.act(NetworkAction::Transmit { connection: id });
+    }
+
+    pub(super) fn served_opened(&mut self, id: ConnectionId, file: FileId) {
+        let sending = self.serving.all.get_mut(&id).and_then(|served| served.sending.as_mut());
+        let Some(sending) = sending.filter(|sending| sending.file == file) else {
+            return self.ask(DiskJob::Close { file });
+        };
+        sending.is_reading = false;
+        let length_bytes = sending.rest.length_bytes;
+        self.answer(id, &FetchAnswer::Run { length_bytes });
+        self.read_on(id);
+    }
+
+    /// Reads the next piece if the peer has taken the ones before.
+    fn read_on(&mut self, id: ConnectionId) {
+        let Some(served) = self.serving.all.get_mut(&id).filter(|served| !served.is_closing) else { return };
+        let Some(sending) = served.sending.as_mut().filter(|sending| !sending.is_reading) else { return };
+        if served.connection.unsent().len() >= CHUNK_BYTES {
+            return;
+        }
+        sending.is_reading = true;
+        let length_bytes = sending.rest.length_bytes.min(CHUNK_BYTES as u64) as usize;
+        let (file, offset) = (sending.file, sending.rest.offset);
+        self.ask(DiskJob::ReadServed { connection: id, file, offset, length_bytes });
+    }
+
+    pub(super) fn served_read(&mut self, id: ConnectionId, file: FileId, bytes: &[u8], asked_bytes: usize) {
+        let sending = self.serving.all.get_mut(&id).and_then(|served| served.sending.as_mut());
+        if sending.is_none_or(|sending| sending.file != file) {
+            return self.ask(DiskJob::Close { file });
+        }
+        if bytes.len() < asked_bytes {
+            let text = "the file is shorter than the run in it".into();
+            let error = OsError { kind: crate::failure::OsErrorKind::InvalidData, text };
+            return self.served_failed(id, error, Some(file));
+        }
+        let served = self.serving.all.get_mut(&id).expect("it is being served");
+        served.connection.send_raw(bytes);
+        let sending = served.sending.as_mut().expect("it is being sent");
+        sending.is_reading = false;
+        sending.rest.offset += bytes.len() as u64;
+        sending.rest.length_bytes -= bytes.len() as u64;
+        let is_done = sending.rest.length_bytes == 0;
+        if is_done {
+            served.sending = None;
+            self.ask(DiskJob::Close { file });
+        }
+        self.act(NetworkAction::Transmit { connection: id });
+        if is_done { self.serve_next(id) } else { self.read_on(id) }
+    }
+
+    /// A run that cannot be read: before its first piece that is an answer, after it the stream is spoilt.
+    pub(super) fn served_failed(&mut self, id: ConnectionId, error: OsError, file: Option<FileId>) {
+        if let Some(file) = file {
+            self.ask(DiskJob::Close { file });
+        }
+        let Some(served) = self.serving.all.get_mut(&id) else { return };
+        served.sending = None;
+        tracing::warn!(peer = %served.peer, error = %error.text, "a run cannot be read");
+        if file.is_some() {
+            return self.close_served(id, None);
+        }
+        self.answer(id, &FetchAnswer::Unreadable { reason: error.text });
+        self.serve_next(id);
+    }
+
+    pub(super) fn served_sent(&mut self, id: ConnectionId, count: usize) {
+        if let Some(served) = self.serving.all.get_mut(&id) {
+            served.connection.sent(count);
+        }
+        self.read_on(id);
+    }
+}
