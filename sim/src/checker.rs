@@ -207,7 +207,8 @@ fn shutdown_stops_everyone(
     })
 }
 
-fn end_of(reports: &[ClientReport]) -> Option<&JobReport> {
+/// How a job ended, as its user heard it.
+pub(crate) fn end_of(reports: &[ClientReport]) -> Option<&JobReport> {
     reports.iter().find_map(|report| match report {
         ClientReport::Ended(report) => Some(report),
         ClientReport::Waiting(_)

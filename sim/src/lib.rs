@@ -21,3 +21,15 @@ pub mod stream;
 pub mod trace;
 pub mod workload;
 pub mod world;
+
+use scenario::Scenario;
+use trace::Transcript;
+use world::{CoreMachines, Outcome, World};
+
+/// Runs the world of a seed with core's machines; a transcript changes nothing.
+///
+/// # Panics
+/// If a machine or the world finds itself in a state that must not be.
+pub fn run(seed: u64, transcript: Option<Transcript>) -> Outcome {
+    World::<CoreMachines>::new(Scenario::from_seed(seed), transcript).run()
+}

@@ -41,7 +41,10 @@ pub struct Performer<A> {
     attempt: AttemptId,
     driven: Driven<A>,
     files: OpenFiles,
-    under_way: Option<UnderWay>,
+    /// The disk request under way.
+    asks_disk: Option<DiskRequest>,
+    /// The program that is being started.
+    spawns: Option<Program>,
     program: Option<RunningProgram>,
     /// A step of the program is scheduled.
     program_steps: bool,
@@ -50,12 +53,6 @@ pub struct Performer<A> {
     kill: Kill,
     told: Told,
     over: bool,
-}
-
-#[derive(Debug)]
-enum UnderWay {
-    Disk(DiskRequest),
-    Spawn(Program),
 }
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -92,7 +89,8 @@ impl<A: AttemptMachine> Performer<A> {
             attempt,
             driven: Driven::new(process.actor(Part::Attempt(attempt)), clock, machine),
             files: OpenFiles::default(),
-            under_way: None,
+            asks_disk: None,
+            spawns: None,
             program: None,
             program_steps: false,
             turns: false,
@@ -112,10 +110,13 @@ impl<A: AttemptMachine> Performer<A> {
         for output in outputs {
             assert!(!self.over, "{}: an output after its last", self.driven.actor());
             match output {
-                AttemptOutput::Disk(request) => self.ask(UnderWay::Disk(request), environment),
+                AttemptOutput::Disk(request) => self.ask_disk(request, environment),
                 AttemptOutput::Spawn(program) => {
-                    assert!(self.program.is_none(), "{}: a second program", self.driven.actor());
-                    self.ask(UnderWay::Spawn(program), environment);
+                    let first = self.program.is_none() && self.spawns.is_none();
+                    assert!(first, "{}: a second program", self.driven.actor());
+                    self.spawns = Some(program);
+                    let delay_us = environment.processor_us(self.process.host, |pace| pace.disk);
+                    environment.schedule.after(delay_us, self.event(AttemptOccurrence::Spawned));
                 }
                 AttemptOutput::CloseStdin => {
                     if let Some(program) = &mut self.program {
@@ -133,7 +134,7 @@ impl<A: AttemptMachine> Performer<A> {
                     let reaped = self.program.is_none() || self.told.exited;
                     assert!(reaped, "{}: it ends and its program runs", self.driven.actor());
                     assert!(self.files.is_empty(), "{}: it ends with open files", self.driven.actor());
-                    assert!(self.under_way.is_none(), "{}: it ends with a request", self.driven.actor());
+                    assert!(!self.waits(), "{}: it ends with a request under way", self.driven.actor());
                     self.over = true;
                     news.push(News::Ended(result));
                 }
@@ -143,15 +144,17 @@ impl<A: AttemptMachine> Performer<A> {
         news
     }
 
-    fn ask(&mut self, request: UnderWay, environment: &mut Environment) {
-        let (host, actor) = (self.process.host, self.driven.actor());
-        assert!(self.under_way.is_none(), "{actor}: {request:?} while {:?} is under way", self.under_way);
-        let delay_us = match &request {
-            UnderWay::Disk(_) => environment.disk_us(host, |pace| pace.disk),
-            UnderWay::Spawn(_) => environment.processor_us(host, |pace| pace.disk),
-        };
-        self.under_way = Some(request);
-        environment.schedule.after(delay_us, self.event(AttemptOccurrence::RequestDone));
+    fn ask_disk(&mut self, request: DiskRequest, environment: &mut Environment) {
+        let (actor, under_way) = (self.driven.actor(), &self.asks_disk);
+        assert!(under_way.is_none(), "{actor}: {request:?} while {under_way:?} is under way");
+        self.asks_disk = Some(request);
+        let delay_us = environment.disk_us(self.process.host, |pace| pace.disk);
+        environment.schedule.after(delay_us, self.event(AttemptOccurrence::DiskDone));
+    }
+
+    /// Whether a request is under way, so that all else must wait.
+    fn waits(&self) -> bool {
+        self.asks_disk.is_some() || self.spawns.is_some()
     }
 
     /// Lets the program look at its pipes again, for something was done to them.
@@ -168,7 +171,7 @@ impl<A: AttemptMachine> Performer<A> {
         if self.over {
             return;
         }
-        if !self.turns && self.under_way.is_none() && !self.ready().is_empty() {
+        if !self.turns && !self.waits() && !self.ready().is_empty() {
             self.turns = true;
             let delay_us = environment.processor_us(self.process.host, |pace| pace.turn);
             environment.schedule.after(delay_us, self.event(AttemptOccurrence::Turn));
@@ -180,32 +183,29 @@ impl<A: AttemptMachine> Performer<A> {
         Event::Attempt(self.process, self.attempt, occurrence)
     }
 
-    fn request_done(&mut self, environment: &mut Environment) -> Vec<News> {
-        match self.under_way.take().expect("a request is under way until it is done") {
-            UnderWay::Disk(request) => {
-                let (now, outgoing) = (environment.now(), self.driven.machine().outgoing());
-                let volumes = environment.volumes(self.process.host);
-                match self.files.perform(&request, outgoing, volumes, now) {
-                    Ok(Performed::Bytes(bytes)) => {
-                        let outputs = self.driven.read(&bytes, now, &mut environment.trace);
-                        self.perform(outputs, environment)
-                    }
-                    Ok(Performed::Answer(reply)) => self.input(AttemptInput::Disk(Ok(reply)), environment),
-                    Err(error) => self.input(AttemptInput::Disk(Err(error)), environment),
-                }
+    fn disk_done(&mut self, environment: &mut Environment) -> Vec<News> {
+        let request = self.asks_disk.take().expect("a request is done after it was asked");
+        let (now, outgoing) = (environment.now(), self.driven.machine().outgoing());
+        match self.files.perform(&request, outgoing, environment.volumes(self.process.host), now) {
+            Ok(Performed::Bytes(bytes)) => {
+                let outputs = self.driven.read(&bytes, now, &mut environment.trace);
+                self.perform(outputs, environment)
             }
-            UnderWay::Spawn(program) => {
-                let Some(function) = UserFunction::of_command(&program.command) else {
-                    let text = "no such program".into();
-                    let error = OsError { kind: OsErrorKind::NotFound, text };
-                    return self.input(AttemptInput::SpawnFailed(error), environment);
-                };
-                let capacity = pipe_capacity(&mut environment.computer(self.process.host).processor);
-                self.program = Some(RunningProgram::start(function, capacity));
-                self.stir_program(environment);
-                self.input(AttemptInput::Spawned, environment)
-            }
+            Ok(Performed::Answer(reply)) => self.input(AttemptInput::Disk(Ok(reply)), environment),
+            Err(error) => self.input(AttemptInput::Disk(Err(error)), environment),
         }
+    }
+
+    fn spawned(&mut self, environment: &mut Environment) -> Vec<News> {
+        let program = self.spawns.take().expect("a program runs after it was asked for");
+        let Some(function) = UserFunction::of_command(&program.command) else {
+            let error = OsError { kind: OsErrorKind::NotFound, text: "no such file or directory".into() };
+            return self.input(AttemptInput::SpawnFailed(error), environment);
+        };
+        let capacity = pipe_capacity(&mut environment.computer(self.process.host).processor);
+        self.program = Some(RunningProgram::start(function, capacity));
+        self.stir_program(environment);
+        self.input(AttemptInput::Spawned, environment)
     }
 
     /// What the machine can be told now, in no order but that a kill comes alone.
@@ -309,10 +309,11 @@ impl<A: AttemptMachine> Performance for Performer<A> {
 
     fn happen(&mut self, occurrence: AttemptOccurrence, environment: &mut Environment) -> Vec<News> {
         match occurrence {
-            AttemptOccurrence::RequestDone => self.request_done(environment),
+            AttemptOccurrence::DiskDone => self.disk_done(environment),
+            AttemptOccurrence::Spawned => self.spawned(environment),
             AttemptOccurrence::Turn => {
                 self.turns = false;
-                if self.under_way.is_some() { Vec::new() } else { self.turn(environment) }
+                if self.waits() { Vec::new() } else { self.turn(environment) }
             }
             AttemptOccurrence::ProgramStep => {
                 self.program_step(environment);
@@ -322,7 +323,7 @@ impl<A: AttemptMachine> Performance for Performer<A> {
     }
 
     fn wake(&mut self, environment: &mut Environment) -> Vec<News> {
-        if self.under_way.is_some() {
+        if self.waits() {
             // Whoever performs waits for the disk; the deadline is promised anew with the answer.
             self.driven.break_promise();
             return Vec::new();

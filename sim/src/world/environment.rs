@@ -81,8 +81,10 @@ pub enum ShuffleOccurrence {
 pub enum AttemptOccurrence {
     /// Whoever performs for it turns to what is ready.
     Turn,
-    /// Its request is done.
-    RequestDone,
+    /// Its disk request is done.
+    DiskDone,
+    /// Its program was started, or could not be.
+    Spawned,
     /// Its program does a little.
     ProgramStep,
 }

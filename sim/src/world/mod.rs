@@ -10,7 +10,7 @@ mod machines;
 mod manager;
 mod worker;
 
-pub use machines::Machines;
+pub use machines::{CoreMachines, Machines};
 
 use crate::checker::{self, Violation, WorkerAtRest};
 use crate::disk::FileSystem;
@@ -28,7 +28,7 @@ use manager::ManagerProcess;
 use std::collections::BTreeMap;
 use windrow_core::client::{ClientConfig, ClientInput, ClientReport, ClientTask};
 use windrow_core::ids::{Epoch, Incarnation, SubmissionKey};
-use windrow_core::job::PathBytes;
+use windrow_core::job::{JobReport, PathBytes};
 use windrow_core::manager::ManagerConfig;
 use windrow_core::time::{SECOND_US, Time};
 use windrow_core::worker::shuffle::ShuffleConfig;
@@ -98,6 +98,13 @@ pub struct Outcome {
     pub reports: Vec<Vec<ClientReport>>,
     /// What should never be, and was.
     pub violations: Vec<Violation>,
+}
+
+impl Outcome {
+    /// How the jobs ended whose clients heard of it.
+    pub fn job_reports(&self) -> impl Iterator<Item = &JobReport> {
+        self.reports.iter().filter_map(|reports| checker::end_of(reports))
+    }
 }
 
 impl<M: Machines> World<M> {
