@@ -135,16 +135,15 @@ fn failures_are_the_programs_own(job: &JobSetting, reports: &[ClientReport]) -> 
         .then(|| Violation::new("failures are the programs' own", format!("{}: {failure:?}", report.name)))
 }
 
-/// Who finds an output directory may trust it: a job that failed or was cancelled leaves none.
+/// Who finds an output directory may trust it: a job that failed, or was given up, leaves none.
 fn a_failed_job_shows_nothing(
     job: &JobSetting,
     reports: &[ClientReport],
     shared: &FileSystem,
 ) -> Option<Violation> {
-    let report = end_of(reports).filter(|report| report.failure.is_some())?;
-    shared
-        .exists(&job.output)
-        .then(|| Violation::new("a failed job shows nothing", format!("{} left its output", report.name)))
+    let failed = end_of(reports).is_some_and(|report| report.failure.is_some()) || given_up(job, reports);
+    (failed && shared.exists(&job.output))
+        .then(|| Violation::new("a failed job shows nothing", format!("{} is there", job.output)))
 }
 
 /// Who owns the storage keeps it clean: no staging directory outlives its job, and no input changes.
@@ -186,7 +185,7 @@ fn scratch_is_given_back(worker: &WorkerAtRest) -> Option<Violation> {
 fn every_user_hears_the_end(scenario: &Scenario, reports: &[Vec<ClientReport>]) -> Vec<Violation> {
     let untold = |(job, reports): (&JobSetting, &Vec<ClientReport>)| {
         let accepted = reports.iter().any(|report| matches!(report, ClientReport::Accepted(_)));
-        (end_of(reports).is_none() || !accepted).then(|| {
+        (!given_up(job, reports) && (end_of(reports).is_none() || !accepted)).then(|| {
             let last = reports.last();
             Violation::new("every user hears the end", format!("{} hears last: {last:?}", job.output))
         })
@@ -217,6 +216,19 @@ pub(crate) fn end_of(reports: &[ClientReport]) -> Option<&JobReport> {
         | ClientReport::ShutDown { .. }
         | ClientReport::Failed(_) => None,
     })
+}
+
+/// Whether the user gave the job up before he was told of its number.
+fn given_up(job: &JobSetting, reports: &[ClientReport]) -> bool {
+    let failed = reports.last().and_then(|last| match last {
+        ClientReport::Failed(failure) => Some(&failure.cause),
+        ClientReport::Waiting(_)
+        | ClientReport::Accepted(_)
+        | ClientReport::Progress(_)
+        | ClientReport::Ended(_)
+        | ClientReport::ShutDown { .. } => None,
+    });
+    job.cancel_after_us.is_some() && failed == Some(&Cause::Cancelled)
 }
 
 fn expectation(job: &JobSetting) -> Expectation {

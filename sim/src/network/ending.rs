@@ -4,7 +4,7 @@ use super::connection::{EndState, Side};
 use super::{Delivery, Farewell, Network, Occurrence, error, host_of};
 use crate::names::{Actor, Host, ProcessId};
 use crate::schedule::Schedule;
-use crate::stream::{Ratio, Stream};
+use crate::stream::Stream;
 use windrow_core::failure::{OsError, OsErrorKind};
 use windrow_core::ids::ConnectionId;
 use windrow_core::machine::NetworkEvent;
@@ -14,7 +14,7 @@ use windrow_core::time::SECOND_US;
 const RETRANSMISSION_TIMEOUT_US: u64 = 900 * SECOND_US;
 
 impl Network {
-    /// Closes an end in good order; what it wrote still arrives, unless the peer's bytes go unread.
+    /// Closes an end in good order: what it wrote still arrives, what is written to it is read and thrown away.
     pub fn close<E: From<Occurrence>>(
         &mut self,
         actor: Actor,
@@ -27,15 +27,10 @@ impl Network {
             EndState::Closing | EndState::Over => return,
             EndState::Dialling | EndState::Open => connection.end_mut(side).state = EndState::Closing,
         }
-        let (here, there) = (actor.process.host, host_of(self.connections[&id].end(side.other()).address));
+        let here = actor.process.host;
         let own_us = self.delay_us(here, here);
         schedule.after(own_us, Occurrence::Finish(id, side, None));
-        let unread = self.connections[&id].holds_bytes(side);
-        if unread && self.link(here, there).stream.chance(Ratio::one_in(2)) {
-            self.finish(id, side.other(), Farewell::Reset, schedule);
-        } else {
-            self.finish(id, side.other(), Farewell::Close, schedule);
-        }
+        self.finish(id, side.other(), Farewell::Close, schedule);
     }
 
     /// Ends everything of a process that is no more; its peers learn of it as `farewell` says.

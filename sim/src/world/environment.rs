@@ -12,7 +12,7 @@ use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Debug;
 use windrow_core::client::ClientInput;
-use windrow_core::ids::AttemptId;
+use windrow_core::ids::{AttemptId, ConnectionId};
 use windrow_core::machine::{Action, Event as MachineEvent, Machine, NetworkAction, Node};
 use windrow_core::time::Time;
 use windrow_core::worker::WorkerInput;
@@ -186,7 +186,7 @@ impl Environment {
         N::Input: Serialize + Debug,
         N::Output: Serialize + Debug,
     {
-        let (actor, now) = (driven.actor(), self.now());
+        let actor = driven.actor();
         let mut actions = VecDeque::from(actions);
         let mut requests = Vec::new();
         while let Some(action) = actions.pop_front() {
@@ -199,11 +199,7 @@ impl Environment {
                     self.network.transmit(actor, connection, &mut self.schedule);
                 }
                 Action::Network(NetworkAction::Close { connection }) => {
-                    let count =
-                        self.network.write(actor, connection, driven.unsent(connection), &mut self.schedule);
-                    if count > 0 {
-                        actions.extend(driven.sent(connection, count, now, &mut self.trace));
-                    }
+                    actions.extend(self.write_what_goes(driven, connection));
                     self.network.close(actor, connection, &mut self.schedule);
                 }
                 Action::Network(NetworkAction::SendDatagram { to, bytes }) => {
@@ -264,8 +260,23 @@ impl Environment {
         N::Output: Serialize + Debug,
     {
         let own: Vec<_> = self.network.open_ends().filter(|(actor, _)| *actor == driven.actor()).collect();
-        for (actor, connection) in own {
-            self.network.write(actor, connection, driven.unsent(connection), &mut self.schedule);
+        for (_, connection) in own {
+            self.write_what_goes(driven, connection);
+        }
+    }
+
+    /// Writes what is unsent until the connection takes no more.
+    fn write_what_goes<N: Node>(&mut self, driven: &mut Driven<N>, connection: ConnectionId) -> Vec<N::Output>
+    where
+        N::Input: Serialize + Debug,
+        N::Output: Serialize + Debug,
+    {
+        let (actor, now, mut outputs) = (driven.actor(), self.now(), Vec::new());
+        loop {
+            match self.network.write(actor, connection, driven.unsent(connection), &mut self.schedule) {
+                0 => return outputs,
+                count => outputs.extend(driven.sent(connection, count, now, &mut self.trace)),
+            }
         }
     }
 }
