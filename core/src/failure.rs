@@ -290,7 +290,15 @@ pub enum Fault {
 impl Failure {
     /// A failure of which only the cause is known.
     pub fn new(cause: Cause) -> Failure {
-        Failure { cause, job: None, attempt: None, attempts_failed: 0, host: None, input: None, stderr_tail: Vec::new() }
+        Failure {
+            cause,
+            job: None,
+            attempt: None,
+            attempts_failed: 0,
+            host: None,
+            input: None,
+            stderr_tail: Vec::new(),
+        }
     }
 
     /// The same, told of a job.

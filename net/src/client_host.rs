@@ -41,7 +41,9 @@ pub fn follow(
     let mailbox = events.mailbox().clone();
     mailbox.send(ClientInput::Start);
     cancel.attach(move || mailbox.send(ClientInput::Cancel));
-    Driver::new(events, Client::new(config), ClientPerformer { reports }, dialler).map_err(cannot_start)?.run()
+    Driver::new(events, Client::new(config), ClientPerformer { reports }, dialler)
+        .map_err(cannot_start)?
+        .run()
 }
 
 /// Hands on what the client tells.

@@ -13,6 +13,7 @@
 
 pub mod attempt_thread;
 pub mod child;
+pub mod client_host;
 pub mod clock;
 mod connection;
 mod datagram;
@@ -21,8 +22,10 @@ pub mod driver;
 pub mod entropy;
 mod in_process;
 pub mod journal_file;
+pub mod local;
 pub mod mailbox;
 pub mod manager_files;
+pub mod manager_host;
 pub mod os_error;
 mod path;
 pub mod scratch;
@@ -32,5 +35,10 @@ pub mod stop_handle;
 pub mod stream;
 mod thread;
 pub mod work_directory;
+pub mod worker_host;
 
+pub use client_host::{Link, follow};
+pub use local::{LocalCluster, LocalOptions};
+pub use manager_host::{ManagerHost, ManagerOptions};
 pub use stop_handle::StopHandle;
+pub use worker_host::{WorkerHost, WorkerOptions, sort_bytes_of};

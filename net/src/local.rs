@@ -129,7 +129,10 @@ impl Drop for LocalCluster {
     }
 }
 
-fn start_members(manager: ManagerConfig, worker: WorkerConfig) -> io::Result<(InProcessLink, Member, Member)> {
+fn start_members(
+    manager: ManagerConfig,
+    worker: WorkerConfig,
+) -> io::Result<(InProcessLink, Member, Member)> {
     let manager_events = EventLoop::<ManagerInput>::open()?;
     let worker_events = EventLoop::<WorkerInput>::open()?;
     let (manager_datagrams, worker_datagrams) = UnixDatagram::pair()?;
@@ -150,8 +153,8 @@ fn start_members(manager: ManagerConfig, worker: WorkerConfig) -> io::Result<(In
     };
     let manager_thread = thread::spawn("manager", || driver.run())?;
     let mut manager = Member { stop: manager_stop, thread: Some(manager_thread) };
-    let worker_thread =
-        thread::spawn("worker", || run_worker(worker_events, worker, sockets, log)).inspect_err(|_| manager.stop())?;
+    let worker_thread = thread::spawn("worker", || run_worker(worker_events, worker, sockets, log))
+        .inspect_err(|_| manager.stop())?;
     let worker = Member { stop: worker_stop, thread: Some(worker_thread) };
     Ok((InProcessLink(mailbox), manager, worker))
 }

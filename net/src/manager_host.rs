@@ -67,8 +67,14 @@ impl ManagerHost {
             let _: Result<(), Gone> = mailbox.deliver(mail);
         })?;
         let journal = Journal::File(journal);
-        let driver = manager_driver(events, Manager::new(config), journal, Some(listener), DatagramSocket::Udp(datagrams))
-            .map_err(|error| cannot_start("the Manager", &error))?;
+        let driver = manager_driver(
+            events,
+            Manager::new(config),
+            journal,
+            Some(listener),
+            DatagramSocket::Udp(datagrams),
+        )
+        .map_err(|error| cannot_start("the Manager", &error))?;
         Ok(ManagerHost { driver, address, stop, _work: work })
     }
 
@@ -98,8 +104,9 @@ pub(crate) fn stop_handle(mailbox: &Mailbox<ManagerInput>) -> StopHandle {
 
 /// A listener and a datagram socket of the same number.
 fn listen_on(listen: SocketAddr) -> Result<(TcpListener, UdpSocket, SocketAddr), Failure> {
-    let cannot_listen =
-        |error: &io::Error| Failure::new(Cause::CannotListen { address: listen.to_string(), error: os_error(error) });
+    let cannot_listen = |error: &io::Error| {
+        Failure::new(Cause::CannotListen { address: listen.to_string(), error: os_error(error) })
+    };
     let mut tries = if listen.port() == 0 { PORT_TRIES } else { 1 };
     loop {
         tries -= 1;
@@ -122,7 +129,8 @@ pub(crate) fn manager_driver<N: Node<Local = ManagerInput, Request = ManagerRequ
     datagrams: DatagramSocket,
 ) -> io::Result<Driver<N, ManagerPerformer>> {
     let mailbox = events.mailbox().clone();
-    let files = ManagerFiles::start(move |operation, answer| mailbox.send(ManagerInput::File(operation, answer)))?;
+    let files =
+        ManagerFiles::start(move |operation, answer| mailbox.send(ManagerInput::File(operation, answer)))?;
     let performer = ManagerPerformer { journal, files };
     // Nobody is dialled: workers and clients come to the Manager.
     let mut driver = Driver::new(events, node, performer, Box::new(TcpDialler))?;

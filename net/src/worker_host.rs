@@ -74,8 +74,16 @@ pub struct WorkerHost {
 impl WorkerHost {
     /// Makes the scratch directory and takes the shuffle port.
     pub fn bind(options: WorkerOptions) -> Result<WorkerHost, Failure> {
-        let WorkerOptions { manager, slots, memory_bytes, work_dir, shuffle_listen, advertise, host, cluster } =
-            options;
+        let WorkerOptions {
+            manager,
+            slots,
+            memory_bytes,
+            work_dir,
+            shuffle_listen,
+            advertise,
+            host,
+            cluster,
+        } = options;
         let own_ip = address_towards(manager).map_err(|error| {
             let address = manager.to_string();
             Failure::new(Cause::Unreachable { address, whom: PeerKind::Manager, error: os_error(&error) })
@@ -129,7 +137,8 @@ impl WorkerHost {
 
 /// The address from which the system would reach `peer`; nothing is sent.
 fn address_towards(peer: SocketAddr) -> io::Result<IpAddr> {
-    let any: IpAddr = if peer.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let any: IpAddr =
+        if peer.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let socket = std::net::UdpSocket::bind((any, 0))?;
     socket.connect(peer)?;
     Ok(socket.local_addr()?.ip())
@@ -289,7 +298,8 @@ mod tests {
         assert_eq!(sort_bytes_of(1 << 20, 4), SORT_BYTES_MIN);
         assert!(sort_bytes_of(u64::MAX, 1) > 1 << 40);
         for slots in 1..64 {
-            let used = PROCESS_BYTES + u64::from(slots) * (ATTEMPT_BYTES + sort_bytes_of(1 << 30, slots) as u64);
+            let used =
+                PROCESS_BYTES + u64::from(slots) * (ATTEMPT_BYTES + sort_bytes_of(1 << 30, slots) as u64);
             assert!(used <= 1 << 30);
         }
     }
@@ -299,7 +309,7 @@ mod tests {
         let address = |text: &str| text.parse::<SocketAddr>().unwrap();
         let own_ip = address("10.1.1.1:0").ip();
         let told = |listening, advertise: Option<&str>| {
-            advertised(address(listening), advertise.map(|text| address(text)), own_ip).to_string()
+            advertised(address(listening), advertise.map(address), own_ip).to_string()
         };
         assert_eq!(told("10.1.1.1:4000", None), "10.1.1.1:4000");
         assert_eq!(told("0.0.0.0:4000", None), "10.1.1.1:4000");

@@ -200,7 +200,9 @@ impl Client {
                 self.conclude(ClientReport::Failed(Failure::new(Cause::ConnectionLost { address })));
             }
             ToClient::Refused(failure) => self.conclude(ClientReport::Failed(failure)),
-            ToClient::ShuttingDown { jobs_cancelled } => self.conclude(ClientReport::ShutDown { jobs_cancelled }),
+            ToClient::ShuttingDown { jobs_cancelled } => {
+                self.conclude(ClientReport::ShutDown { jobs_cancelled })
+            }
         }
     }
 
@@ -213,7 +215,12 @@ impl Client {
     fn connection_mut(&mut self, wanted: ConnectionId) -> Option<&mut Connection> {
         match &mut self.link {
             Link::Greeting(id, connection) | Link::Open(id, connection) if *id == wanted => Some(connection),
-            Link::New | Link::Waiting | Link::Dialling(_) | Link::Greeting(..) | Link::Open(..) | Link::Over => {
+            Link::New
+            | Link::Waiting
+            | Link::Dialling(_)
+            | Link::Greeting(..)
+            | Link::Open(..)
+            | Link::Over => {
                 self.closing.as_mut().filter(|(id, _)| *id == wanted).map(|(_, connection)| connection)
             }
         }
@@ -319,7 +326,11 @@ impl Node for Client {
                     self.backoff.reset();
                     self.link = match core::mem::take(&mut self.link) {
                         Link::Greeting(id, connection) => Link::Open(id, connection),
-                        link @ (Link::New | Link::Waiting | Link::Dialling(_) | Link::Open(..) | Link::Over) => link,
+                        link @ (Link::New
+                        | Link::Waiting
+                        | Link::Dialling(_)
+                        | Link::Open(..)
+                        | Link::Over) => link,
                     };
                     self.ask();
                 }
@@ -333,13 +344,18 @@ impl Node for Client {
 
     fn unsent(&self, wanted: ConnectionId) -> &[u8] {
         match &self.link {
-            Link::Greeting(id, connection) | Link::Open(id, connection) if *id == wanted => connection.unsent(),
-            Link::New | Link::Waiting | Link::Dialling(_) | Link::Greeting(..) | Link::Open(..) | Link::Over => {
-                match &self.closing {
-                    Some((id, connection)) if *id == wanted => connection.unsent(),
-                    Some(_) | None => &[],
-                }
+            Link::Greeting(id, connection) | Link::Open(id, connection) if *id == wanted => {
+                connection.unsent()
             }
+            Link::New
+            | Link::Waiting
+            | Link::Dialling(_)
+            | Link::Greeting(..)
+            | Link::Open(..)
+            | Link::Over => match &self.closing {
+                Some((id, connection)) if *id == wanted => connection.unsent(),
+                Some(_) | None => &[],
+            },
         }
     }
 

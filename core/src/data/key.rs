@@ -10,13 +10,16 @@ pub const PREFIX_BYTES: usize = 8;
 /// The first bytes of a key as a number, so that numbers order as keys do; a short key is filled up with zeros.
 #[inline]
 pub fn prefix_of(key: &[u8]) -> u64 {
-    match key.first_chunk::<PREFIX_BYTES>() {
-        Some(bytes) => u64::from_be_bytes(*bytes),
-        None => {
-            let mut bytes = [0; PREFIX_BYTES];
-            bytes[..key.len()].copy_from_slice(key);
-            u64::from_be_bytes(bytes)
+    if let Some(bytes) = key.first_chunk::<PREFIX_BYTES>() {
+        return u64::from_be_bytes(*bytes);
+    }
+    match (key.first_chunk::<4>(), key.last_chunk::<4>()) {
+        // The two may overlap: where they do, they agree.
+        (Some(first), Some(last)) => {
+            u64::from(u32::from_be_bytes(*first)) << 32
+                | u64::from(u32::from_be_bytes(*last)) << (8 * (PREFIX_BYTES - key.len()))
         }
+        (_, _) => (0..).zip(key).fold(0, |prefix, (at, byte)| prefix | u64::from(*byte) << (56 - 8 * at)),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Merging runs: owns the one order that several runs' records come back into.
 //!
 //! A stable sort over (source, emission): of equal keys, those of an earlier source come first. A tree of losers (Knuth
-//! 5.4.1) asks about log2(sources) comparisons of each record, most of them of cached prefixes. Never reads: says what it
-//! wants to have read and is given it.
+//! 5.4.1) asks about log2(sources) comparisons of each record, most of them of cached prefixes. Never reads: says
+//! what it wants to have read and is given it.
 
 #[cfg(test)]
 mod tests;

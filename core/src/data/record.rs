@@ -66,7 +66,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn line_comes_out_as_it_went_in(line in prop::collection::vec(prop::sample::select(&b"\t\0\r\xff "[..]), 0..20)) {
+        fn line_comes_out_as_it_went_in(
+            line in prop::collection::vec(prop::sample::select(&b"\t\0\r\xff "[..]), 0..20),
+        ) {
             let record = Record::parse_line(&line);
             prop_assert!(!record.key.contains(&b'\t'));
             prop_assert_eq!(record.line_bytes(), line.len());

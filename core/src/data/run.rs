@@ -7,9 +7,10 @@
 //! payload = (key length, value length + 1 or 0 where there is none, key, value)+     stored as is, or by LZ4
 //! ```
 //!
-//! Numbers are little-endian, lengths inside a payload are of one byte per seven bits. Each crc is taken over the one before it, the
-//! header and the stored payload: blocks that are changed, missing, doubled, in another order or cut off at the end
-//! are all noticed. A payload is stored as is exactly if its two lengths are equal.
+//! Numbers are little-endian; lengths inside a payload take one byte per seven bits. Each crc is taken over the one
+//! before it, the header and the stored payload: blocks that are changed, missing, doubled, in another order or cut
+//! off at the end are all noticed. A payload is stored as is exactly if its two lengths are equal; a record larger than
+//! a block makes a block of its own.
 
 mod cursor;
 #[cfg(test)]

@@ -8,7 +8,8 @@ mod tests;
 
 use crate::job::Encoding;
 
-/// How many splits a file makes: pieces of at most `split_bytes` (at least 1), or one where it cannot be cut or is empty.
+/// How many splits a file makes: pieces of at most `split_bytes` (at least 1), or one where it cannot be cut or is
+/// empty.
 pub fn split_count(size_bytes: u64, encoding: Encoding, split_bytes: u64) -> u64 {
     match encoding {
         Encoding::Plain => size_bytes.div_ceil(split_bytes.max(1)).max(1),

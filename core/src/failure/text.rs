@@ -57,8 +57,8 @@ impl Failure {
             parts.push(format!("{of}job {job} `{}`", Shown(name.as_bytes())));
         }
         if let Some(host) = &self.host {
-            let comma = if parts.is_empty() { "a worker " } else { "" };
-            parts.push(format!("{comma}on host {}", Shown(host.as_bytes())));
+            let whose = if parts.is_empty() { "a worker " } else { "" };
+            parts.push(format!("{whose}on {}", Shown(host.as_bytes())));
         }
         if self.attempts_failed > 1 {
             parts.push(format!("after {} failed attempts", self.attempts_failed));
@@ -83,7 +83,7 @@ impl fmt::Display for Cause {
             }
             Cause::OutputExists { path } => write!(f, "output `{}` exists already", Shown(&path.0)),
             Cause::OutputUnwritable { path, error } => {
-                write!(f, "output `{}` cannot be written: {error}", Shown(&path.0))
+                write!(f, "the output cannot be written: `{}`: {error}", Shown(&path.0))
             }
             Cause::OutputNotShared { path } => {
                 write!(

@@ -83,7 +83,8 @@ impl Manager {
 
     fn progress_of(&self, job: JobId, execution: &Execution) -> JobProgress {
         let (workers, workers_unheard) = self.registry.count();
-        let count = |tasks: &super::execution::Tasks| TaskCount { total: tasks.total, running: 0, done: tasks.done };
+        let count =
+            |tasks: &super::execution::Tasks| TaskCount { total: tasks.total, running: 0, done: tasks.done };
         let mut progress = JobProgress {
             job,
             phase: match execution.stage {
@@ -114,8 +115,10 @@ impl Manager {
 
 /// What no client of ours would send, but another might.
 fn validate(specification: &JobSpecification) -> Result<(), Cause> {
-    let invalid = |what: &str, remedy: &str| Cause::Invalid { what: String::from(what), remedy: String::from(remedy) };
-    let JobSpecification { inputs, output, mapper, reducer, reducers, split_bytes, directory, .. } = specification;
+    let invalid =
+        |what: &str, remedy: &str| Cause::Invalid { what: String::from(what), remedy: String::from(remedy) };
+    let JobSpecification { inputs, output, mapper, reducer, reducers, split_bytes, directory, .. } =
+        specification;
     let paths = inputs.iter().chain([output, directory]);
     for path in paths {
         if !path.0.starts_with(b"/") || path.0.contains(&0) {

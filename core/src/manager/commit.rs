@@ -112,7 +112,9 @@ impl Errand {
                 self.listed = inputs;
                 return self.next();
             }
-            (_, FileAnswer::Listed(Err(ListError::NotFound { input }))) => Cause::InputNotFound { path: input },
+            (_, FileAnswer::Listed(Err(ListError::NotFound { input }))) => {
+                Cause::InputNotFound { path: input }
+            }
             (_, FileAnswer::Listed(Err(ListError::Unreadable { path, error }))) => {
                 Cause::InputUnreadable { path, error }
             }

@@ -193,7 +193,8 @@ pub enum AttemptStage {
 impl Attempts {
     /// Enters a new attempt.
     pub fn insert(&mut self, id: AttemptId, holder: Incarnation, stage: AttemptStage) {
-        let attempt = Attempt { holder, stage, is_killed: false, runs_gathered: 0, counters: Counters::default() };
+        let attempt =
+            Attempt { holder, stage, is_killed: false, runs_gathered: 0, counters: Counters::default() };
         assert!(self.all.insert(id, attempt).is_none(), "an attempt's id never repeats");
         self.by_holder.entry(holder).or_default().insert(id);
     }
@@ -235,7 +236,9 @@ impl Attempts {
             AttemptStage::Gathered => {
                 self.gathered.entry(attempt.holder).or_default().insert(id);
             }
-            AttemptStage::Gathering | AttemptStage::Running => remove_from(&mut self.gathered, attempt.holder, id),
+            AttemptStage::Gathering | AttemptStage::Running => {
+                remove_from(&mut self.gathered, attempt.holder, id)
+            }
         }
     }
 
@@ -283,7 +286,9 @@ impl Attempts {
             for id in ids {
                 let attempt = &self.all[id];
                 assert!(
-                    attempt.stage == AttemptStage::Gathered && attempt.holder == *holder && !attempt.is_killed,
+                    attempt.stage == AttemptStage::Gathered
+                        && attempt.holder == *holder
+                        && !attempt.is_killed,
                     "what waits for a slot was gathered there and is wanted"
                 );
             }

@@ -19,7 +19,10 @@ impl Manager {
     fn check_slots(&self) {
         let mut used: BTreeMap<_, (u32, u32)> = BTreeMap::new();
         for (id, attempt) in self.attempts.all() {
-            assert!(self.registry.get(attempt.holder).is_some(), "{id} is executed by a worker that is registered");
+            assert!(
+                self.registry.get(attempt.holder).is_some(),
+                "{id} is executed by a worker that is registered"
+            );
             assert!(self.executions.contains_key(&id.job), "{id} belongs to an active job");
             let (slots, gathering) = used.entry(attempt.holder).or_default();
             match attempt.stage {
@@ -29,7 +32,11 @@ impl Manager {
         }
         for (incarnation, worker) in self.registry.all() {
             let counted = used.get(&incarnation).copied().unwrap_or_default();
-            assert_eq!(counted, (worker.slots_used(), worker.gathering()), "attempts account for what is used");
+            assert_eq!(
+                counted,
+                (worker.slots_used(), worker.gathering()),
+                "attempts account for what is used"
+            );
             assert!(worker.slots_used() <= worker.slots, "no more attempts run than there are slots");
         }
     }
@@ -43,7 +50,9 @@ impl Manager {
                 Stage::Preparing(_) => assert_eq!(job.phase, Phase::Accepted),
                 Stage::Publishing(_) => assert_eq!(job.phase, Phase::Committing),
                 Stage::Ending(_) => assert_ne!(job.phase, Phase::Committing, "what commits is not cancelled"),
-                Stage::Cleaning(_, ref failure) => assert!(failure.is_some() || job.phase == Phase::Committing),
+                Stage::Cleaning(_, ref failure) => {
+                    assert!(failure.is_some() || job.phase == Phase::Committing)
+                }
                 Stage::Running => {
                     assert_eq!(job.phase, Phase::Running);
                     let maps = (0..execution.maps.total).map(TaskId::Map);
@@ -53,10 +62,15 @@ impl Manager {
                             TaskId::Reduce(index) => (&execution.reduces, index),
                         };
                         let is_waiting = tasks.waiting.contains(&index);
-                        let is_executed = self.attempts.of_task(id, task).any(|(_, attempt)| !attempt.is_killed);
+                        let is_executed =
+                            self.attempts.of_task(id, task).any(|(_, attempt)| !attempt.is_killed);
                         let is_won = job.winner(task).is_some();
                         let states = [is_waiting, is_executed, is_won];
-                        assert_eq!(states.iter().filter(|is| **is).count(), 1, "job {id}, {task}: {states:?}");
+                        assert_eq!(
+                            states.iter().filter(|is| **is).count(),
+                            1,
+                            "job {id}, {task}: {states:?}"
+                        );
                     }
                     let won = |kind: fn(u32) -> TaskId, total| {
                         (0..total).filter(|index| job.winner(kind(*index)).is_some()).count() as u32

@@ -64,7 +64,6 @@ pub enum Record {
     },
 }
 
-
 /// The order of records and of what waits for them. `E` is an effect on the world.
 #[derive(Debug)]
 pub struct Journal<E> {
@@ -73,12 +72,13 @@ pub struct Journal<E> {
     held: VecDeque<(Sequence, E)>,
 }
 
-impl<E> Journal<E> {
-    /// A journal with nothing in it.
-    pub fn new() -> Journal<E> {
+impl<E> Default for Journal<E> {
+    fn default() -> Journal<E> {
         Journal { appended: Sequence(0), persisted: Sequence(0), held: VecDeque::new() }
     }
+}
 
+impl<E> Journal<E> {
     /// Gives a record its place; returns both for the journal's file.
     pub fn append(&mut self, record: &Record) -> (Sequence, Vec<u8>) {
         self.appended = Sequence(self.appended.0 + 1);
@@ -115,7 +115,10 @@ impl<E> Journal<E> {
     pub fn check_invariants(&self) {
         let mut last = Sequence(0);
         for (sequence, _) in &self.held {
-            assert!(*sequence >= last && *sequence <= self.appended, "effects wait in order, for records that exist");
+            assert!(
+                *sequence >= last && *sequence <= self.appended,
+                "effects wait in order, for records that exist"
+            );
             last = *sequence;
         }
     }

@@ -21,7 +21,8 @@ impl Manager {
         self.last_operation += 1;
         let operation = OperationId(self.last_operation);
         let execution = self.executions.get_mut(&job).expect("only an active job has errands");
-        let (Stage::Preparing(errand) | Stage::Publishing(errand) | Stage::Cleaning(errand, _)) = &mut execution.stage
+        let (Stage::Preparing(errand) | Stage::Publishing(errand) | Stage::Cleaning(errand, _)) =
+            &mut execution.stage
         else {
             unreachable!("a job in this stage has no errand")
         };
@@ -49,18 +50,20 @@ impl Manager {
                     self.clean(job, Some(failure));
                 }
             },
-            Stage::Cleaning(errand, failure) if errand.is_waiting_for(operation) => match errand.answer(answer) {
-                Progress::Next => self.ask_files(job),
-                Progress::Done(_) => {
-                    let failure = failure.take();
-                    self.end(job, failure);
+            Stage::Cleaning(errand, failure) if errand.is_waiting_for(operation) => {
+                match errand.answer(answer) {
+                    Progress::Next => self.ask_files(job),
+                    Progress::Done(_) => {
+                        let failure = failure.take();
+                        self.end(job, failure);
+                    }
+                    Progress::Failed(cause) => {
+                        tracing::warn!(%job, "staging could not be removed: {cause}");
+                        let failure = failure.take();
+                        self.end(job, failure);
+                    }
                 }
-                Progress::Failed(cause) => {
-                    tracing::warn!(%job, "staging could not be removed: {cause}");
-                    let failure = failure.take();
-                    self.end(job, failure);
-                }
-            },
+            }
             // The job failed while its preparation was under way: its staging may be removed only now.
             Stage::Ending(_) => self.continue_ending(job),
             Stage::Preparing(_) | Stage::Publishing(_) | Stage::Cleaning(..) | Stage::Running => {}
@@ -192,6 +195,9 @@ impl Manager {
     /// Whether a task is still to be won.
     pub(super) fn is_wanted(&self, job: JobId, task: TaskId) -> bool {
         self.executions.get(&job).is_some_and(|execution| execution.is_running())
-            && self.jobs.active(job).is_some_and(|durable| durable.has_task(task) && durable.winner(task).is_none())
+            && self
+                .jobs
+                .active(job)
+                .is_some_and(|durable| durable.has_task(task) && durable.winner(task).is_none())
     }
 }

@@ -43,7 +43,7 @@ pub(super) struct Stopping {
 impl Manager {
     pub(super) fn accepted(&mut self, connection: ConnectionId, peer: SocketAddr) {
         self.peers.accept(connection, peer, &self.config.cluster);
-        if self.peers.len() > CONNECTIONS_MAX {
+        if self.peers.count() > CONNECTIONS_MAX {
             tracing::warn!(%peer, "connection refused: {CONNECTIONS_MAX} are open already");
             let action = self.peers.close(connection, None);
             return self.act(action);
@@ -99,7 +99,9 @@ impl Manager {
 
     /// Takes note that a worker cannot be spoken to over this connection any more.
     pub(super) fn unlink(&mut self, connection: ConnectionId) {
-        let Some(Who::Worker(Some(incarnation))) = self.peers.get(connection).map(|peer| peer.who) else { return };
+        let Some(Who::Worker(Some(incarnation))) = self.peers.get(connection).map(|peer| peer.who) else {
+            return;
+        };
         let Some(worker) = self.registry.get(incarnation) else { return };
         if worker.link.connection() != Some(connection) {
             return;
@@ -128,8 +130,11 @@ impl Manager {
         if is_first && let Some(worker) = self.registry.get(incarnation) {
             tracing::info!(worker = %worker.host, slots = worker.slots, "worker joined");
         }
-        let answer =
-            HeartbeatAnswer { session: heartbeat.session, epoch: self.config.epoch, sequence: heartbeat.sequence };
+        let answer = HeartbeatAnswer {
+            session: heartbeat.session,
+            epoch: self.config.epoch,
+            sequence: heartbeat.sequence,
+        };
         let bytes = datagram::encode(&answer);
         // Passes by what is held for the journal: it says that the Manager lives, nothing that a record would change.
         self.actions.push_back(Action::Network(NetworkAction::SendDatagram { to: from, bytes }));
@@ -214,7 +219,8 @@ impl Manager {
         let jobs_cancelled = stopping.jobs_cancelled;
         let clients = core::mem::take(&mut stopping.clients);
         if !clients.is_empty() {
-            let links: Vec<_> = self.registry.all().filter_map(|(_, worker)| worker.link.connection()).collect();
+            let links: Vec<_> =
+                self.registry.all().filter_map(|(_, worker)| worker.link.connection()).collect();
             for connection in links {
                 self.tell_worker(connection, ToWorker::Stop);
             }

@@ -16,11 +16,15 @@ mod registry;
 mod schedule;
 mod sessions;
 
-use crate::ids::{AttemptId, ConnectionId, Incarnation, Epoch, JobId, OperationId, Sequence};
+#[cfg(test)]
+mod tests;
+
+use crate::ids::{AttemptId, ConnectionId, Epoch, Incarnation, JobId, OperationId, Sequence};
 use crate::machine::{Action, Event, Machine, NetworkAction, NetworkEvent, Node};
 use crate::time::Time;
 use crate::timers::Timers;
 use crate::wire::message::{ToClient, ToWorker};
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -28,8 +32,8 @@ use execution::{Attempts, Execution};
 use files::{FileAnswer, FileRequest};
 use jobs::Jobs;
 use journal::{Journal, Record};
-use liveness::Stopping;
 pub use liveness::ManagerTimer;
+use liveness::Stopping;
 use peers::Peers;
 use rand_chacha::ChaCha12Rng;
 use rand_core::SeedableRng;
@@ -108,7 +112,7 @@ pub struct Manager {
 #[derive(Debug)]
 enum Effect {
     ToWorker(ConnectionId, ToWorker),
-    ToClient(ConnectionId, ToClient),
+    ToClient(ConnectionId, Box<ToClient>),
     Close(ConnectionId),
     File(OperationId, FileRequest),
     Stopped,
@@ -126,7 +130,7 @@ impl Manager {
             executions: BTreeMap::new(),
             attempts: Attempts::default(),
             inventories: BTreeMap::new(),
-            journal: Journal::new(),
+            journal: Journal::default(),
             timers: Timers::default(),
             operations: BTreeMap::new(),
             last_operation: 0,
@@ -150,7 +154,7 @@ impl Manager {
     }
 
     fn tell_client(&mut self, connection: ConnectionId, message: ToClient) {
-        self.journal.hold(Effect::ToClient(connection, message));
+        self.journal.hold(Effect::ToClient(connection, message.into()));
     }
 
     /// Does what was decided after every input: tasks are dealt, and what need not wait for the journal leaves.

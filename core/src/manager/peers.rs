@@ -65,13 +65,8 @@ impl Peers {
     }
 
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.all.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.all.is_empty()
     }
 
     /// All of them.
@@ -85,7 +80,9 @@ impl Peers {
         if peer.is_closing {
             return None;
         }
-        peer.connection.send(message).expect("what the Manager says fits a frame, for what it repeats came in one");
+        peer.connection
+            .send(message)
+            .expect("what the Manager says fits a frame, for what it repeats came in one");
         if peer.connection.is_overfull() {
             return self.close(id, Some(&Violation::NotReading));
         }

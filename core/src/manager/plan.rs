@@ -18,7 +18,8 @@ pub fn plan(inputs: Vec<InputFile>, split_bytes: u64) -> Result<Plan, Cause> {
         let pieces = splits_of(input.identity.size_bytes, Encoding::of_path(&input.path), split_bytes);
         for (offset, length_bytes) in pieces {
             if splits.len() == SPLITS_MAX {
-                let total: u64 = inputs.iter().map(|file| file.identity.size_bytes / split_bytes.max(1) + 1).sum();
+                let total: u64 =
+                    inputs.iter().map(|file| file.identity.size_bytes / split_bytes.max(1) + 1).sum();
                 return Err(Cause::TooManySplits { splits: total });
             }
             splits.push(Split { input: index as u32, offset, length_bytes });

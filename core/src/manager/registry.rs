@@ -193,7 +193,8 @@ impl Registry {
     /// How many workers may be given tasks, and how many are linked but unheard.
     pub fn count(&self) -> (u32, u32) {
         let eligible = self.by_free_slots.len();
-        let unheard = self.workers.values().filter(|worker| !worker.heard && worker.link != Link::Broken).count();
+        let unheard =
+            self.workers.values().filter(|worker| !worker.heard && worker.link != Link::Broken).count();
         (eligible as u32, unheard as u32)
     }
 
@@ -223,7 +224,10 @@ impl Registry {
         let mut count = 0;
         for (incarnation, worker) in eligible {
             count += 1;
-            assert!(self.by_free_slots.contains(&(worker.free_slots(), *incarnation)), "eligible workers are in order");
+            assert!(
+                self.by_free_slots.contains(&(worker.free_slots(), *incarnation)),
+                "eligible workers are in order"
+            );
             assert!(self.by_gathering.contains(&(gathering_load(worker), *incarnation)), "in both orders");
         }
         assert_eq!((count, count), (self.by_free_slots.len(), self.by_gathering.len()), "and no others");

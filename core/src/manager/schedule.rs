@@ -28,7 +28,9 @@ impl Manager {
         for holder in self.attempts.holders_of_gathered() {
             while let Some(attempt) = self.attempts.first_gathered(holder) {
                 let worker = self.registry.get(holder).expect("attempts are executed by registered workers");
-                let Some(connection) = worker.link.connection().filter(|_| worker.free_slots() > 0) else { break };
+                let Some(connection) = worker.link.connection().filter(|_| worker.free_slots() > 0) else {
+                    break;
+                };
                 self.attempts.set_stage(attempt, AttemptStage::Running);
                 self.registry.end_gathering(holder);
                 self.registry.take_slot(holder);
@@ -52,7 +54,8 @@ impl Manager {
 
     fn launch_reduce(&mut self, job: JobId) -> bool {
         let execution = self.executions.get_mut(&job).expect("the job is active");
-        let Some(index) = execution.reduces.waiting.first().copied().filter(|_| execution.is_running()) else {
+        let Some(index) = execution.reduces.waiting.first().copied().filter(|_| execution.is_running())
+        else {
             return false;
         };
         let has_room = |worker: &Incarnation| {
@@ -75,7 +78,7 @@ impl Manager {
         let connection = self.registry.get(worker).and_then(|worker| worker.link.connection());
         let connection = connection.expect("tasks go to workers that are linked");
         let order = launch_order(self.jobs.active(attempt.job).expect("the job is active"), attempt);
-        self.tell_worker(connection, ToWorker::Launch(order));
+        self.tell_worker(connection, ToWorker::Launch(order.into()));
     }
 }
 

@@ -20,7 +20,11 @@ use alloc::vec::Vec;
 
 impl Manager {
     /// A worker's first message in a connection.
-    pub(super) fn stranger_spoke(&mut self, connection: ConnectionId, message: FromWorker) -> Result<(), Violation> {
+    pub(super) fn stranger_spoke(
+        &mut self,
+        connection: ConnectionId,
+        message: FromWorker,
+    ) -> Result<(), Violation> {
         let FromWorker::Register { incarnation, host, slots, shuffle_address } = message else {
             return Err(Violation::OutOfPlace("a worker registers first"));
         };
@@ -34,7 +38,8 @@ impl Manager {
             let action = self.peers.close(old, None);
             self.act(action);
         }
-        self.peers.get_mut(connection).expect("it speaks on this connection").who = Who::Worker(Some(incarnation));
+        self.peers.get_mut(connection).expect("it speaks on this connection").who =
+            Who::Worker(Some(incarnation));
         self.timers.cancel(ManagerTimer::Grace(incarnation));
         self.timers.set(ManagerTimer::Lease(incarnation), lease_until);
         self.inventories.insert(incarnation, Vec::new());
@@ -65,7 +70,9 @@ impl Manager {
             return Ok(());
         }
         match message {
-            FromWorker::Register { .. } => return Err(Violation::OutOfPlace("a worker registers once a connection")),
+            FromWorker::Register { .. } => {
+                return Err(Violation::OutOfPlace("a worker registers once a connection"));
+            }
             FromWorker::Inventory { entries, last } => {
                 if link != Some(Link::Telling(connection)) {
                     return Err(Violation::OutOfPlace("an inventory after its last page"));
@@ -73,14 +80,18 @@ impl Manager {
                 self.inventory_told(incarnation, connection, entries, last);
             }
             FromWorker::Gathered { attempt } => self.gathered(incarnation, attempt),
-            FromWorker::PullOutputs { job, cursor } => self.outputs_pulled(incarnation, connection, job, cursor),
+            FromWorker::PullOutputs { job, cursor } => {
+                self.outputs_pulled(incarnation, connection, job, cursor)
+            }
             FromWorker::Unfetchable { attempt, map, cause } => self.unfetchable(attempt, map, cause),
             FromWorker::Progress { attempts } => {
                 for progress in attempts {
                     self.attempts.progress(progress.attempt, progress.runs_gathered, progress.counters);
                 }
             }
-            FromWorker::Ended { attempt, result } => self.attempt_ended(incarnation, connection, attempt, result),
+            FromWorker::Ended { attempt, result } => {
+                self.attempt_ended(incarnation, connection, attempt, result)
+            }
             FromWorker::Goodbye => self.lose_worker(incarnation, "it said goodbye"),
         }
         Ok(())
@@ -105,12 +116,19 @@ impl Manager {
                 }
                 InventoryEntry::Holding(_) => {
                     let job = self.jobs.active(id.job);
-                    let counts = job.and_then(|job| job.winner(id.task)).is_some_and(|winner| winner.attempt == id);
+                    let counts =
+                        job.and_then(|job| job.winner(id.task)).is_some_and(|winner| winner.attempt == id);
                     if counts { Verdict::Keep } else { Verdict::Drop }
                 }
-                InventoryEntry::Gathering(_) => self.judge_attempt(incarnation, connection, id, AttemptStage::Gathering),
-                InventoryEntry::Gathered(_) => self.judge_attempt(incarnation, connection, id, AttemptStage::Gathered),
-                InventoryEntry::Running(_) => self.judge_attempt(incarnation, connection, id, AttemptStage::Running),
+                InventoryEntry::Gathering(_) => {
+                    self.judge_attempt(incarnation, connection, id, AttemptStage::Gathering)
+                }
+                InventoryEntry::Gathered(_) => {
+                    self.judge_attempt(incarnation, connection, id, AttemptStage::Gathered)
+                }
+                InventoryEntry::Running(_) => {
+                    self.judge_attempt(incarnation, connection, id, AttemptStage::Running)
+                }
             };
             verdicts.push((id, verdict));
         }
@@ -136,7 +154,9 @@ impl Manager {
             return Verdict::Drop;
         }
         match (attempt.stage, told) {
-            (AttemptStage::Gathering, AttemptStage::Gathered) => self.attempts.set_stage(id, AttemptStage::Gathered),
+            (AttemptStage::Gathering, AttemptStage::Gathered) => {
+                self.attempts.set_stage(id, AttemptStage::Gathered)
+            }
             // It was given its slot by a message that was lost.
             (AttemptStage::Running, AttemptStage::Gathered) => {
                 self.tell_worker(connection, ToWorker::Run { attempt: id });
@@ -185,10 +205,17 @@ impl Manager {
         }
     }
 
-    fn outputs_pulled(&mut self, incarnation: Incarnation, connection: ConnectionId, job: JobId, cursor: u64) {
+    fn outputs_pulled(
+        &mut self,
+        incarnation: Incarnation,
+        connection: ConnectionId,
+        job: JobId,
+        cursor: u64,
+    ) {
         let Some(execution) = self.executions.get_mut(&job) else { return };
         let start = cursor.min(execution.outputs.len() as u64);
-        let entries: Vec<_> = execution.outputs[start as usize..].iter().take(PAGE_ENTRIES).cloned().collect();
+        let entries: Vec<_> =
+            execution.outputs[start as usize..].iter().take(PAGE_ENTRIES).cloned().collect();
         if entries.is_empty() {
             execution.pulls.insert(incarnation, start);
         } else {
@@ -200,7 +227,9 @@ impl Manager {
         let Some(execution) = self.executions.get_mut(&job) else { return };
         execution.outputs.push(entry);
         for (incarnation, cursor) in core::mem::take(&mut execution.pulls) {
-            if let Some(connection) = self.registry.get(incarnation).and_then(|worker| worker.link.connection()) {
+            if let Some(connection) =
+                self.registry.get(incarnation).and_then(|worker| worker.link.connection())
+            {
                 self.outputs_pulled(incarnation, connection, job, cursor);
             }
         }
@@ -241,7 +270,7 @@ impl Manager {
             }
             AttemptResult::Failed(failure) => {
                 if is_known {
-                    self.attempt_failed(id, holder, failure);
+                    self.attempt_failed(id, holder, *failure);
                 }
                 false
             }
@@ -291,7 +320,8 @@ impl Manager {
                 if let Cause::OutputNotShared { .. } = failure.cause {
                     execution.excluded.insert(holder);
                 }
-                let is_nobody_left = self.registry.all().all(|(worker, _)| execution.excluded.contains(&worker));
+                let is_nobody_left =
+                    self.registry.all().all(|(worker, _)| execution.excluded.contains(&worker));
                 is_nobody_left || failures.worker >= ATTEMPTS_PER_TASK
             }
             Fault::Shuffle => {
@@ -374,12 +404,17 @@ impl Manager {
     /// Takes back the map outputs on workers that are gone, if a reduce still has to gather runs.
     pub(super) fn revoke_lost_outputs(&mut self, job: JobId) {
         let Some(durable) = self.jobs.active(job).filter(|durable| !durable.is_map_only()) else { return };
-        let Some(execution) = self.executions.get(&job).filter(|execution| execution.is_running()) else { return };
+        let Some(execution) = self.executions.get(&job).filter(|execution| execution.is_running()) else {
+            return;
+        };
         let needs_runs = |index: u32| {
             let task = TaskId::Reduce(index);
             let has_runs = |stage| matches!(stage, AttemptStage::Gathered | AttemptStage::Running);
             durable.winner(task).is_none()
-                && !self.attempts.of_task(job, task).any(|(_, attempt)| has_runs(attempt.stage) && !attempt.is_killed)
+                && !self
+                    .attempts
+                    .of_task(job, task)
+                    .any(|(_, attempt)| has_runs(attempt.stage) && !attempt.is_killed)
         };
         if !(0..execution.reduces.total).any(needs_runs) {
             return;

@@ -11,7 +11,7 @@
 //!
 //! Either side sends magic and version before anything else, so that versions that share nothing else can tell.
 
-use super::frame::{self, FrameKind, TooLong};
+use super::frame::{self, Frame, FrameKind, TooLong};
 use super::message::{Hello, HelloAnswer, Role};
 use super::{MAGIC, PROTOCOL_VERSION, Violation};
 use crate::limits::UNSENT_BYTES_MAX;
@@ -131,8 +131,8 @@ impl Connection {
                 self.state = State::Broken;
                 Err(violation)
             }
-            Ok(Some((kind, payload, length))) => {
-                let end = self.consumed + length;
+            Ok(Some(Frame { kind, payload, length_bytes })) => {
+                let end = self.consumed + length_bytes;
                 let start = end - payload.len();
                 self.consumed = end;
                 let payload = &self.inbound[start..end];
@@ -162,14 +162,17 @@ impl Connection {
                 Side::Acceptor { .. } => State::Hello,
             };
         }
-        let Some((kind, payload, length)) = frame::parse(&self.inbound[self.consumed..])? else { return Ok(None) };
+        let Some(Frame { kind, payload, length_bytes }) = frame::parse(&self.inbound[self.consumed..])?
+        else {
+            return Ok(None);
+        };
         if kind != FrameKind::Message {
             return Err(Violation::FrameKind);
         }
         match self.side {
             Side::Dialler => {
                 let answer: HelloAnswer = frame::decode(payload)?;
-                self.consumed += length;
+                self.consumed += length_bytes;
                 match answer {
                     HelloAnswer::Welcome => {}
                     HelloAnswer::OtherCluster(theirs) => return Err(Violation::OtherCluster { theirs }),
@@ -181,7 +184,7 @@ impl Connection {
             }
             Side::Acceptor { serves } => {
                 let hello: Hello = frame::decode(payload)?;
-                self.consumed += length;
+                self.consumed += length_bytes;
                 let answer = if hello.cluster != self.cluster {
                     HelloAnswer::OtherCluster(self.cluster.clone())
                 } else if !serves.contains(&hello.role) {

@@ -23,6 +23,17 @@ pub enum FrameKind {
     Raw,
 }
 
+/// One frame, as it stands at the beginning of some bytes.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// What its payload is.
+    pub kind: FrameKind,
+    /// What it holds.
+    pub payload: &'a [u8],
+    /// How long it is, header and payload.
+    pub length_bytes: usize,
+}
+
 /// A message is longer than a frame may be.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct TooLong;
@@ -58,8 +69,8 @@ fn seal(frame: &mut [u8], kind: FrameKind) {
     header[5..].copy_from_slice(&checksum.to_le_bytes());
 }
 
-/// The first frame in `bytes` and its length, or `None` if it is not all there yet.
-pub fn parse(bytes: &[u8]) -> Result<Option<(FrameKind, &[u8], usize)>, Violation> {
+/// The first frame in `bytes`, or `None` if it is not all there yet.
+pub fn parse(bytes: &[u8]) -> Result<Option<Frame<'_>>, Violation> {
     let Some((header, rest)) = bytes.split_first_chunk::<HEADER_BYTES>() else { return Ok(None) };
     let [l0, l1, l2, l3, kind_byte, c0, c1, c2, c3] = *header;
     let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
@@ -75,7 +86,7 @@ pub fn parse(bytes: &[u8]) -> Result<Option<(FrameKind, &[u8], usize)>, Violatio
     if checksum(&header[..5], payload) != u32::from_le_bytes([c0, c1, c2, c3]) {
         return Err(Violation::Checksum);
     }
-    Ok(Some((kind, payload, HEADER_BYTES + length)))
+    Ok(Some(Frame { kind, payload, length_bytes: HEADER_BYTES + length }))
 }
 
 /// The message that a payload holds, all of it.

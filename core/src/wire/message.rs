@@ -7,6 +7,7 @@ use crate::failure::{Cause, Failure};
 use crate::ids::{AttemptId, Epoch, Incarnation, JobId, Partition, SessionId, SubmissionKey};
 use crate::job::{Counters, InputFile, JobProgress, JobReport, JobSpecification, Split, Staging};
 use crate::worker::shuffle::MapLocation;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -135,7 +136,7 @@ pub enum AttemptResult {
     /// Well; its output is where it was told to put it, or on its worker.
     Succeeded(Counters),
     /// Not well.
-    Failed(Failure),
+    Failed(Box<Failure>),
 }
 
 /// How far one attempt is.
@@ -166,7 +167,7 @@ pub enum ToWorker {
     /// What to do with the entries of an inventory page, in their order.
     Verdicts(Vec<(AttemptId, Verdict)>),
     /// Execute a task: a map at once (it has a slot), a reduce as far as gathering its runs.
-    Launch(LaunchOrder),
+    Launch(Box<LaunchOrder>),
     /// A gathered reduce attempt has its slot: run.
     Run {
         /// Which.

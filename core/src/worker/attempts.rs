@@ -137,7 +137,11 @@ impl LocalAttempts {
         assert!(self.running() <= self.slots, "no more attempts run than there are slots");
         for (id, attempt) in &self.all {
             let is_queued = self.queue.iter().any(|(queued, _)| queued == id);
-            assert_eq!(is_queued, matches!(attempt.stage, LocalStage::Queued), "{id} is queued if it says so");
+            assert_eq!(
+                is_queued,
+                matches!(attempt.stage, LocalStage::Queued),
+                "{id} is queued if it says so"
+            );
             assert!(!self.held.contains_key(id), "{id} is either under way or held");
         }
     }

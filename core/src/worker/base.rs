@@ -12,7 +12,6 @@ use crate::limits::PROGRESS_US;
 use crate::time::Time;
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::string::ToString;
-use alloc::vec::Vec;
 
 /// What a disk request is for: what its failure means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,11 +111,6 @@ impl AttemptBase {
         self.under_way.is_none() && self.row.is_empty()
     }
 
-    /// The request under way.
-    pub fn under_way(&self) -> Option<&DiskRequest> {
-        self.under_way.as_ref().map(|(request, _)| request)
-    }
-
     /// Takes the answer to the request under way; the request, if it was done and nothing failed by it.
     pub fn answered(&mut self, answer: Result<DiskReply, OsError>) -> Option<DiskRequest> {
         let (request, purpose) = self.under_way.take().expect("an answer is to a request under way");
@@ -183,7 +177,8 @@ impl AttemptBase {
     }
 
     fn fail_not_shared(&mut self) {
-        let path = self.setting.nonce_path.split_name().map_or(self.setting.nonce_path.clone(), |(path, _)| path);
+        let path =
+            self.setting.nonce_path.split_name().map_or(self.setting.nonce_path.clone(), |(path, _)| path);
         self.fail(Cause::OutputNotShared { path });
     }
 
@@ -230,7 +225,11 @@ impl AttemptBase {
         self.program.exited(status, unread_bytes, now);
         if !status.is_success() {
             let program = &self.setting.program;
-            self.fail(Cause::ProgramFailed { role: program.role, command: program.command.to_string(), status });
+            self.fail(Cause::ProgramFailed {
+                role: program.role,
+                command: program.command.to_string(),
+                status,
+            });
         }
     }
 
@@ -298,14 +297,12 @@ impl AttemptBase {
         }
     }
 
-    pub fn open_files(&self) -> Vec<FileId> {
-        self.open.iter().copied().collect()
-    }
-
     pub fn check_invariants(&self) {
         if self.is_ended {
-            assert!(self.program.is_gone() && self.under_way.is_none(), "nothing is left of an attempt that ended");
+            assert!(
+                self.program.is_gone() && self.under_way.is_none(),
+                "nothing is left of an attempt that ended"
+            );
         }
     }
 }
-

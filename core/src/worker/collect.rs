@@ -194,14 +194,17 @@ impl Collector {
     }
 
     fn fill_from_merge(&mut self, base: &mut AttemptBase) {
-        let State::Merging { target, merge, sources } = &mut self.state else { unreachable!("it is merging") };
+        let State::Merging { target, merge, sources } = &mut self.state else {
+            unreachable!("it is merging")
+        };
         let run_index = target.run_index();
         if run_index == self.partitions as usize {
             return target.complete();
         }
         let spills = &self.spills[..*sources];
         let merge = merge.get_or_insert_with(|| {
-            let runs: Vec<_> = spills.iter().map(|spill| (spill.path.clone(), spill.segments[run_index])).collect();
+            let runs: Vec<_> =
+                spills.iter().map(|spill| (spill.path.clone(), spill.segments[run_index])).collect();
             OpenMerge::new(&runs, || base.new_file())
         });
         loop {

@@ -2,9 +2,9 @@
 
 use super::Worker;
 use super::attempts::LocalStage;
+use crate::ids::AttemptId;
 use crate::limits::{INVENTORY_PAGE_ENTRIES, PROGRESS_US};
 use crate::wire::message::{AttemptProgress, AttemptResult, FromWorker, InventoryEntry, Verdict};
-use crate::ids::AttemptId;
 use crate::worker::WorkerTimer;
 use alloc::vec::Vec;
 

@@ -22,6 +22,7 @@ use crate::job::{Encoding, InputFile, ProgramRole, Split};
 use crate::limits::{READ_BYTES, RECORD_BYTES_MAX};
 use crate::machine::Machine;
 use crate::time::Time;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 /// Executes one map task.
@@ -42,7 +43,7 @@ pub struct MapAttempt {
 /// Where what the mapper prints goes.
 #[derive(Debug)]
 enum Sink {
-    Runs(Collector),
+    Runs(Box<Collector>),
     Output(OutputFile),
 }
 
@@ -68,7 +69,11 @@ impl MapAttempt {
         let sink = if reducers == 0 {
             Sink::Output(OutputFile::new(base.new_file(), base.setting.output.clone(), base.setting.sync))
         } else {
-            Sink::Runs(Collector::new(reducers, base.setting.sort_bytes, base.setting.scratch.clone()))
+            Sink::Runs(Box::new(Collector::new(
+                reducers,
+                base.setting.sort_bytes,
+                base.setting.scratch.clone(),
+            )))
         };
         MapAttempt {
             base,
@@ -193,7 +198,8 @@ impl MapAttempt {
     }
 
     fn line_too_long(&mut self, now: Time) {
-        self.base.fail(Cause::RecordTooLong { role: ProgramRole::Mapper, limit_bytes: RECORD_BYTES_MAX as u64 });
+        self.base
+            .fail(Cause::RecordTooLong { role: ProgramRole::Mapper, limit_bytes: RECORD_BYTES_MAX as u64 });
         self.advance(now);
     }
 

@@ -161,12 +161,18 @@ impl Machine for Worker {
     fn handle_input(&mut self, input: WorkerEvent, now: Time) {
         self.now = now;
         match input {
-            Event::Network(NetworkEvent::Accepted { .. }) => unreachable!("nobody dials a worker's control machine"),
+            Event::Network(NetworkEvent::Accepted { .. }) => {
+                unreachable!("nobody dials a worker's control machine")
+            }
             Event::Network(NetworkEvent::Connected { connection, local: _ }) => self.connected(connection),
-            Event::Network(NetworkEvent::DialFailed { connection, error }) => self.dial_failed(connection, error),
+            Event::Network(NetworkEvent::DialFailed { connection, error }) => {
+                self.dial_failed(connection, error)
+            }
             Event::Network(NetworkEvent::Closed { connection, error: _ }) => self.closed(connection),
             Event::Network(NetworkEvent::Datagram { from: _, bytes }) => self.datagram(&bytes),
-            Event::Local(WorkerInput::Progress(attempt, counters)) => self.attempt_progressed(attempt, counters),
+            Event::Local(WorkerInput::Progress(attempt, counters)) => {
+                self.attempt_progressed(attempt, counters)
+            }
             Event::Local(WorkerInput::Ended(attempt, result)) => self.attempt_ended(attempt, result),
             Event::Local(WorkerInput::Shuffle(report)) => self.shuffle_reported(report),
             Event::Local(WorkerInput::Stop) => self.stop(true),

@@ -30,7 +30,7 @@ impl Worker {
         match message {
             ToWorker::Registered { .. } => return Err(Violation::OutOfPlace("a second registration")),
             ToWorker::Verdicts(verdicts) => self.judged(verdicts),
-            ToWorker::Launch(order) => self.launch(order),
+            ToWorker::Launch(order) => self.launch(*order),
             ToWorker::Run { attempt } => self.run_gathered(attempt),
             ToWorker::Kill { attempt } => self.kill(attempt),
             ToWorker::Outputs { job, start, entries } => self.outputs_told(job, start, entries),
@@ -117,7 +117,7 @@ impl Worker {
         match &attempt.stage {
             LocalStage::Gathering | LocalStage::Gathered { .. } => {
                 self.command(ShuffleCommand::Abandon { attempt: id });
-                self.report_end(id, AttemptResult::Failed(Failure::new(Cause::Killed)));
+                self.report_end(id, AttemptResult::Failed(Failure::new(Cause::Killed).into()));
             }
             LocalStage::Queued => {
                 let order = self.attempts.remove(id).expect("it is here").order;
@@ -126,7 +126,7 @@ impl Worker {
                 if is_reduce {
                     self.command(ShuffleCommand::Abandon { attempt: id });
                 }
-                self.report_end(id, AttemptResult::Failed(Failure::new(Cause::Killed)));
+                self.report_end(id, AttemptResult::Failed(Failure::new(Cause::Killed).into()));
             }
             LocalStage::Running => self.request(WorkerRequest::Kill(id)),
             LocalStage::Ended(_) => {}
@@ -159,7 +159,7 @@ impl Worker {
                 }
                 AttemptResult::Succeeded(counters)
             }
-            Err(failure) => AttemptResult::Failed(failure),
+            Err(failure) => AttemptResult::Failed(failure.into()),
         };
         if is_dropped {
             self.attempts.remove(id);
@@ -195,7 +195,10 @@ impl Worker {
                 let directory = self.jobs[&id.job].directory.join(id.file_stem());
                 self.command(ShuffleCommand::Withdraw { map: id, directory });
             }
-            LocalStage::Gathering | LocalStage::Gathered { .. } | LocalStage::Queued | LocalStage::Ended(_) => {
+            LocalStage::Gathering
+            | LocalStage::Gathered { .. }
+            | LocalStage::Queued
+            | LocalStage::Ended(_) => {
                 if is_reduce {
                     self.command(ShuffleCommand::Abandon { attempt: id });
                 }
@@ -303,7 +306,7 @@ impl Worker {
                     matches!(local.stage, LocalStage::Gathering) && !local.is_dropped
                 };
                 if self.attempts.get_mut(attempt).is_some_and(is_gathering) {
-                    self.report_end(attempt, AttemptResult::Failed(Failure::new(cause)));
+                    self.report_end(attempt, AttemptResult::Failed(Failure::new(cause).into()));
                 }
             }
             ShuffleReport::Forgotten { job } => {

@@ -92,7 +92,9 @@ impl OutputFile {
             Stage::New => DiskRequest::Create { file, path: path.clone() },
             Stage::Open if self.outgoing.len() < READ_BYTES => return,
             Stage::Open => DiskRequest::Write { file, offset: self.written_bytes },
-            Stage::Complete if !self.outgoing.is_empty() => DiskRequest::Write { file, offset: self.written_bytes },
+            Stage::Complete if !self.outgoing.is_empty() => {
+                DiskRequest::Write { file, offset: self.written_bytes }
+            }
             Stage::Complete if self.sync => DiskRequest::Sync { file },
             Stage::Complete | Stage::Synced => DiskRequest::Close { file },
             Stage::Closed if self.sync => {
@@ -117,7 +119,9 @@ impl OutputFile {
                 self.stage
             }
             (Stage::Complete, DiskRequest::Sync { file }) if *file == self.file => Stage::Synced,
-            (Stage::Complete | Stage::Synced, DiskRequest::Close { file }) if *file == self.file => Stage::Closed,
+            (Stage::Complete | Stage::Synced, DiskRequest::Close { file }) if *file == self.file => {
+                Stage::Closed
+            }
             (Stage::Closed, DiskRequest::SyncDirectory { .. }) => Stage::Safe,
             (stage, _) => stage,
         };

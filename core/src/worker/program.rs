@@ -41,7 +41,12 @@ pub(super) struct Exit {
 
 impl ProgramLife {
     pub fn new() -> ProgramLife {
-        ProgramLife { stage: Stage::NotStarted, stdout_is_open: false, stderr_is_open: false, stderr_tail: Vec::new() }
+        ProgramLife {
+            stage: Stage::NotStarted,
+            stdout_is_open: false,
+            stderr_is_open: false,
+            stderr_tail: Vec::new(),
+        }
     }
 
     pub fn spawning(&mut self) {
@@ -113,11 +118,6 @@ impl ProgramLife {
         &self.stderr_tail
     }
 
-    /// Whether it was started, or is being, and has not ended.
-    pub fn is_alive(&self) -> bool {
-        matches!(self.stage, Stage::Spawning | Stage::Running)
-    }
-
     pub fn is_running(&self) -> bool {
         self.stage == Stage::Running
     }
@@ -132,15 +132,6 @@ impl ProgramLife {
         match self.stage {
             Stage::Over(exit) => exit,
             Stage::NotStarted | Stage::Spawning | Stage::Running | Stage::Draining { .. } => None,
-        }
-    }
-
-    /// How it ended, also while its pipes are being drained.
-    pub fn ended(&self) -> Option<Exit> {
-        match self.stage {
-            Stage::Draining { exit, .. } => Some(exit),
-            Stage::Over(exit) => exit,
-            Stage::NotStarted | Stage::Spawning | Stage::Running => None,
         }
     }
 }

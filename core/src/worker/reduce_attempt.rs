@@ -24,6 +24,7 @@ use crate::job::PathBytes;
 use crate::limits::READ_BYTES;
 use crate::machine::Machine;
 use crate::time::Time;
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -55,7 +56,7 @@ struct Run {
 enum Stage {
     New,
     Opening,
-    Narrowing { target: RunFile, first: usize, count: usize },
+    Narrowing { target: Box<RunFile>, first: usize, count: usize },
     Running,
     Finishing,
     Closing,
@@ -142,7 +143,7 @@ impl ReduceAttempt {
         let first = self.cheapest_neighbours(merged);
         self.narrowed += 1;
         let path = self.base.setting.scratch.join(format!("merge-{}.run", self.narrowed));
-        let target = RunFile::new(self.base.new_file(), path);
+        let target = Box::new(RunFile::new(self.base.new_file(), path));
         self.stage = Stage::Narrowing { target, first, count: merged };
     }
 
@@ -159,7 +160,9 @@ impl ReduceAttempt {
     }
 
     fn fill_narrower(&mut self) {
-        let Stage::Narrowing { target, first, count } = &mut self.stage else { unreachable!("it is narrowing") };
+        let Stage::Narrowing { target, first, count } = &mut self.stage else {
+            unreachable!("it is narrowing")
+        };
         let sources = &self.runs[*first..*first + *count];
         let base = &mut self.base;
         let merge = self.merge.get_or_insert_with(|| Self::open_merge(base, sources));
@@ -242,7 +245,9 @@ impl ReduceAttempt {
                         return;
                     }
                 }
-                MergeStep::Ask(request, source) => return self.base.ask(request, purpose(&self.runs[source])),
+                MergeStep::Ask(request, source) => {
+                    return self.base.ask(request, purpose(&self.runs[source]));
+                }
                 MergeStep::Corrupt(source) => return self.base.fail(corrupt(&self.runs[source])),
                 MergeStep::Done => break,
             }
@@ -287,7 +292,9 @@ impl Machine for ReduceAttempt {
                     match (&mut self.stage, &request, &mut self.merge) {
                         (_, DiskRequest::Open { .. }, Some(merge)) => merge.opened(),
                         (Stage::Narrowing { target, .. }, _, None) => target.done(),
-                        (Stage::Narrowing { target, .. }, DiskRequest::Write { .. }, Some(_)) => target.done(),
+                        (Stage::Narrowing { target, .. }, DiskRequest::Write { .. }, Some(_)) => {
+                            target.done()
+                        }
                         (_, _, _) => {}
                     }
                 }
@@ -335,7 +342,9 @@ impl DiskUser for ReduceAttempt {
     fn outgoing(&self) -> &[u8] {
         match &self.stage {
             Stage::Narrowing { target, .. } => target.outgoing(),
-            Stage::New | Stage::Opening | Stage::Running | Stage::Finishing | Stage::Closing => self.output.outgoing(),
+            Stage::New | Stage::Opening | Stage::Running | Stage::Finishing | Stage::Closing => {
+                self.output.outgoing()
+            }
         }
     }
 }

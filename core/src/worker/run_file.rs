@@ -72,7 +72,9 @@ impl RunFile {
             Stage::New => Some(DiskRequest::Create { file, path: self.path.clone() }),
             Stage::Open if self.is_full() => Some(DiskRequest::Write { file, offset }),
             Stage::Open => None,
-            Stage::Complete if !self.writer.outgoing().is_empty() => Some(DiskRequest::Write { file, offset }),
+            Stage::Complete if !self.writer.outgoing().is_empty() => {
+                Some(DiskRequest::Write { file, offset })
+            }
             Stage::Complete => Some(DiskRequest::Close { file }),
             Stage::Closed => None,
         }

@@ -70,12 +70,18 @@ struct Registered {
 impl Session {
     fn connection_mut(&mut self, wanted: ConnectionId) -> Option<&mut Connection> {
         match &mut self.link {
-            Link::Greeting(id, connection) | Link::Registering(id, connection) | Link::Open(id, connection)
+            Link::Greeting(id, connection)
+            | Link::Registering(id, connection)
+            | Link::Open(id, connection)
                 if *id == wanted =>
             {
                 Some(connection)
             }
-            Link::Waiting | Link::Dialling(_) | Link::Greeting(..) | Link::Registering(..) | Link::Open(..) => {
+            Link::Waiting
+            | Link::Dialling(_)
+            | Link::Greeting(..)
+            | Link::Registering(..)
+            | Link::Open(..) => {
                 self.closing.as_mut().filter(|(id, _)| *id == wanted).map(|(_, connection)| connection)
             }
         }
@@ -84,23 +90,29 @@ impl Session {
     fn is_current(&self, wanted: ConnectionId) -> bool {
         match &self.link {
             Link::Waiting => false,
-            Link::Dialling(id) | Link::Greeting(id, _) | Link::Registering(id, _) | Link::Open(id, _) => *id == wanted,
+            Link::Dialling(id) | Link::Greeting(id, _) | Link::Registering(id, _) | Link::Open(id, _) => {
+                *id == wanted
+            }
         }
     }
 
     pub(super) fn unsent(&self, wanted: ConnectionId) -> &[u8] {
         match &self.link {
-            Link::Greeting(id, connection) | Link::Registering(id, connection) | Link::Open(id, connection)
+            Link::Greeting(id, connection)
+            | Link::Registering(id, connection)
+            | Link::Open(id, connection)
                 if *id == wanted =>
             {
                 connection.unsent()
             }
-            Link::Waiting | Link::Dialling(_) | Link::Greeting(..) | Link::Registering(..) | Link::Open(..) => {
-                match &self.closing {
-                    Some((id, connection)) if *id == wanted => connection.unsent(),
-                    Some(_) | None => &[],
-                }
-            }
+            Link::Waiting
+            | Link::Dialling(_)
+            | Link::Greeting(..)
+            | Link::Registering(..)
+            | Link::Open(..) => match &self.closing {
+                Some((id, connection)) if *id == wanted => connection.unsent(),
+                Some(_) | None => &[],
+            },
         }
     }
 
@@ -179,7 +191,9 @@ impl Worker {
         match core::mem::take(&mut self.session.link) {
             Link::Waiting => return,
             Link::Dialling(_) => {}
-            Link::Greeting(id, connection) | Link::Registering(id, connection) | Link::Open(id, connection) => {
+            Link::Greeting(id, connection)
+            | Link::Registering(id, connection)
+            | Link::Open(id, connection) => {
                 self.session.closing = Some((id, connection));
                 self.actions.push_back(Action::Network(NetworkAction::Close { connection: id }));
             }
@@ -238,7 +252,11 @@ impl Worker {
     fn register(&mut self, id: ConnectionId) {
         self.session.link = match core::mem::take(&mut self.session.link) {
             Link::Greeting(at, connection) if at == id => Link::Registering(at, connection),
-            link @ (Link::Waiting | Link::Dialling(_) | Link::Greeting(..) | Link::Registering(..) | Link::Open(..)) => {
+            link @ (Link::Waiting
+            | Link::Dialling(_)
+            | Link::Greeting(..)
+            | Link::Registering(..)
+            | Link::Open(..)) => {
                 unreachable!("a welcome comes to a greeting, not in {link:?}")
             }
         };
@@ -288,7 +306,9 @@ impl Worker {
 
     /// Sends a message if there is somebody to hear it; whatever must not be lost is told again after registration.
     pub(super) fn tell_manager(&mut self, message: &FromWorker) {
-        let (Link::Registering(id, connection) | Link::Open(id, connection)) = &mut self.session.link else { return };
+        let (Link::Registering(id, connection) | Link::Open(id, connection)) = &mut self.session.link else {
+            return;
+        };
         let id = *id;
         connection.send(message).expect("what a worker says fits a frame");
         if connection.is_overfull() {
@@ -309,7 +329,8 @@ impl Worker {
         };
         self.timers.set(WorkerTimer::Heartbeat, self.now.after(pause_us));
         let bytes = datagram::encode(&heartbeat);
-        self.actions.push_back(Action::Network(NetworkAction::SendDatagram { to: self.config.manager, bytes }));
+        self.actions
+            .push_back(Action::Network(NetworkAction::SendDatagram { to: self.config.manager, bytes }));
     }
 
     pub(super) fn datagram(&mut self, bytes: &[u8]) {

@@ -55,7 +55,8 @@ impl RunWriter {
         }
     }
 
-    /// Adds a record to the run under way. Records come in their order; their lines are at most [`RECORD_BYTES_MAX`] long.
+    /// Adds a record to the run under way. Records come in their order; their lines are at most
+    /// [`RECORD_BYTES_MAX`] long.
     pub fn push(&mut self, record: Record<'_>) {
         assert!(record.line_bytes() <= RECORD_BYTES_MAX, "a record is at most RECORD_BYTES_MAX long");
         let bytes_max = record.line_bytes() + RECORD_OVERHEAD_BYTES.0;

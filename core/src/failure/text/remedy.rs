@@ -156,15 +156,14 @@ fn unreadable(path: &PathBytes, error: OsErrorKind) -> String {
 }
 
 fn unwritable(path: &PathBytes, error: OsErrorKind) -> String {
-    let parent = parent_of(path);
     match error {
         _ if is_standard_stream(path) => "check what standard output goes to".into(),
-        OsErrorKind::NotFound => format!("mkdir -p {}", Quoted(&parent)),
+        OsErrorKind::NotFound => format!("mkdir -p {}, or choose another --output", Quoted(path)),
         OsErrorKind::PermissionDenied => {
-            format!("chmod u+w {}, or choose an --output in a directory that may be written", Quoted(&parent))
+            format!("chmod u+w {}, or choose an --output in a directory that may be written", Quoted(path))
         }
         OsErrorKind::NoSpace => {
-            format!("free space where {} is, or choose an --output elsewhere", Shown(&parent.0))
+            format!("free space where {} is, or choose an --output elsewhere", Shown(&path.0))
         }
         OsErrorKind::NotADirectory => "choose another --output: something above it is a file".into(),
         OsErrorKind::Exists => "choose another --output".into(),

@@ -73,7 +73,7 @@ fn table() -> Vec<(Cause, &'static str)> {
         ),
         (
             Cause::OutputUnwritable { path: "-".into(), error: os(NoSpace, "No space left on device") },
-            "output `-` cannot be written: No space left on device\n  try: check what standard output goes to",
+            "the output cannot be written: `-`: No space left on device\n  try: check what standard output goes to",
         ),
         (
             Cause::InputChanged { path: path() },
@@ -88,25 +88,29 @@ fn table() -> Vec<(Cause, &'static str)> {
             "output `/data/out` exists already\n  try: remove it, or choose another --output",
         ),
         (
-            Cause::OutputUnwritable { path: output(), error: os(PermissionDenied, "Permission denied") },
-            "output `/data/out` cannot be written: Permission denied\n  \
+            Cause::OutputUnwritable {
+                path: "/data".into(),
+                error: os(PermissionDenied, "Permission denied"),
+            },
+            "the output cannot be written: `/data`: Permission denied\n  \
              try: chmod u+w /data, or choose an --output in a directory that may be written",
         ),
         (
             Cause::OutputUnwritable {
-                path: "/my data/out".into(),
+                path: "/my data".into(),
                 error: os(NotFound, "No such file or directory"),
             },
-            "output `/my data/out` cannot be written: No such file or directory\n  try: mkdir -p '/my data'",
+            "the output cannot be written: `/my data`: No such file or directory\n  \
+             try: mkdir -p '/my data', or choose another --output",
         ),
         (
             Cause::OutputUnwritable { path: output(), error: os(NoSpace, "No space left on device") },
-            "output `/data/out` cannot be written: No space left on device\n  \
-             try: free space where /data is, or choose an --output elsewhere",
+            "the output cannot be written: `/data/out`: No space left on device\n  \
+             try: free space where /data/out is, or choose an --output elsewhere",
         ),
         (
             Cause::OutputUnwritable { path: output(), error: os(NotADirectory, "Not a directory") },
-            "output `/data/out` cannot be written: Not a directory\n  \
+            "the output cannot be written: `/data/out`: Not a directory\n  \
              try: choose another --output: something above it is a file",
         ),
         (
@@ -357,7 +361,7 @@ fn a_failed_mapper_shows_place_input_stderr_and_how_to_repeat_it() {
     assert_eq!(
         mapper_failure().to_string(),
         "mapper `./map.py -v` ended with exit code 1\n  \
-         in map 7, attempt 1.3 of job 3 `word count` on host alpha after 4 failed attempts\n  \
+         in map 7, attempt 1.3 of job 3 `word count` on alpha after 4 failed attempts\n  \
          input: /data/in.txt, bytes 64 to 100\n  \
          the end of its stderr:\n    \
          Traceback (most recent call last):\n    \
@@ -397,7 +401,7 @@ fn a_place_of_which_only_parts_are_known_reads_well() {
     );
     assert_eq!(
         place(|it| it.host = Some("alpha".into())),
-        "the attempt was no longer wanted\n  in a worker on host alpha"
+        "the attempt was no longer wanted\n  in a worker on alpha"
     );
 }
 

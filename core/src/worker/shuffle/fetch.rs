@@ -203,7 +203,11 @@ impl Shuffle {
             peer.failing_since = None;
             peer.backoff.reset();
             for want in wanted {
-                self.unfetchable(want.attempt, want.map, format!("its worker at {address} cannot be reached: {reason}"));
+                self.unfetchable(
+                    want.attempt,
+                    want.map,
+                    format!("its worker at {address} cannot be reached: {reason}"),
+                );
             }
         }
         self.forget_unwanted(address);
@@ -236,7 +240,9 @@ impl Shuffle {
                 Ok(Some(incoming)) => incoming.message().map(|answer| match answer {
                     FetchAnswer::Run { length_bytes } => Outcome::Start(length_bytes),
                     FetchAnswer::NotHere => Outcome::Refused("its worker does not have it any more".into()),
-                    FetchAnswer::Unreadable { reason } => Outcome::Refused(format!("its worker cannot read it: {reason}")),
+                    FetchAnswer::Unreadable { reason } => {
+                        Outcome::Refused(format!("its worker cannot read it: {reason}"))
+                    }
                 }),
                 Err(violation) => Err(violation),
             };
@@ -287,7 +293,8 @@ impl Shuffle {
         let place = if is_wanted { self.make_place(want.attempt, length_bytes) } else { None };
         let peer = self.peers.all.get_mut(&address).expect("it answers");
         let fetch = peer.under_way.front_mut().expect("it was asked for");
-        fetch.arriving = Some(Arriving { verifier: RunVerifier::new(), place, received_bytes: 0, length_bytes });
+        fetch.arriving =
+            Some(Arriving { verifier: RunVerifier::new(), place, received_bytes: 0, length_bytes });
         Ok(())
     }
 
@@ -314,7 +321,9 @@ impl Shuffle {
             // The rest still comes; it is not kept.
             arriving.place = None;
         }
-        if let Some((file, segment)) = place.filter(|_| is_right && self.is_wanted(want.attempt, want.map_index)) {
+        if let Some((file, segment)) =
+            place.filter(|_| is_right && self.is_wanted(want.attempt, want.map_index))
+        {
             let completes = is_last.then_some((want.map, segment));
             let (attempt, offset) = (want.attempt, segment.offset + offset);
             self.ask(DiskJob::WriteGathering { attempt, file, offset, bytes, completes });
@@ -356,7 +365,8 @@ impl Shuffle {
     }
 
     fn forget_unwanted(&mut self, address: SocketAddr) {
-        let Some(mut wanted) = self.peers.all.get_mut(&address).map(|peer| core::mem::take(&mut peer.wanted)) else {
+        let Some(mut wanted) = self.peers.all.get_mut(&address).map(|peer| core::mem::take(&mut peer.wanted))
+        else {
             return;
         };
         wanted.retain(|want| self.is_wanted(want.attempt, want.map_index));

@@ -63,7 +63,13 @@ impl Gatherings {
 }
 
 impl Shuffle {
-    pub(super) fn gather(&mut self, attempt: AttemptId, partition: Partition, maps: u32, directory: PathBytes) {
+    pub(super) fn gather(
+        &mut self,
+        attempt: AttemptId,
+        partition: Partition,
+        maps: u32,
+        directory: PathBytes,
+    ) {
         if self.gatherings.contains(attempt) {
             return;
         }
@@ -82,7 +88,8 @@ impl Shuffle {
         };
         self.gatherings.all.insert(attempt, gathering);
         self.ask(DiskJob::CreateDirectory { attempt, path: directory });
-        let known: Vec<_> = self.locations.get(&attempt.job).into_iter().flatten().map(|(_, at)| at.clone()).collect();
+        let known: Vec<_> =
+            self.locations.get(&attempt.job).into_iter().flatten().map(|(_, at)| at.clone()).collect();
         for location in known {
             self.take_from(attempt, location);
         }

@@ -53,7 +53,13 @@ pub(super) enum DiskJob {
     /// Make its directory.
     CreateDirectory { attempt: AttemptId, path: PathBytes },
     /// Write a piece of a run; the run of this map is then complete.
-    WriteGathering { attempt: AttemptId, file: FileId, offset: u64, bytes: Vec<u8>, completes: Option<(AttemptId, Segment)> },
+    WriteGathering {
+        attempt: AttemptId,
+        file: FileId,
+        offset: u64,
+        bytes: Vec<u8>,
+        completes: Option<(AttemptId, Segment)>,
+    },
     /// Close the file: all is in it.
     CloseGathering { attempt: AttemptId, file: FileId },
     /// Open a run that somebody fetches.
@@ -69,10 +75,16 @@ pub(super) enum DiskJob {
 impl DiskJob {
     fn request(&self) -> DiskRequest {
         match self {
-            DiskJob::CreateGathering { file, path, .. } => DiskRequest::Create { file: *file, path: path.clone() },
+            DiskJob::CreateGathering { file, path, .. } => {
+                DiskRequest::Create { file: *file, path: path.clone() }
+            }
             DiskJob::CreateDirectory { path, .. } => DiskRequest::CreateDirectory { path: path.clone() },
-            DiskJob::WriteGathering { file, offset, .. } => DiskRequest::Write { file: *file, offset: *offset },
-            DiskJob::CloseGathering { file, .. } | DiskJob::Close { file } => DiskRequest::Close { file: *file },
+            DiskJob::WriteGathering { file, offset, .. } => {
+                DiskRequest::Write { file: *file, offset: *offset }
+            }
+            DiskJob::CloseGathering { file, .. } | DiskJob::Close { file } => {
+                DiskRequest::Close { file: *file }
+            }
             DiskJob::OpenServed { file, path, .. } => {
                 DiskRequest::Open { file: *file, path: path.clone(), encoding: crate::job::Encoding::Plain }
             }
@@ -209,7 +221,9 @@ impl Machine for Shuffle {
         match input {
             Event::Network(NetworkEvent::Accepted { connection, peer }) => self.accepted(connection, peer),
             Event::Network(NetworkEvent::Connected { connection, local: _ }) => self.connected(connection),
-            Event::Network(NetworkEvent::DialFailed { connection, error }) => self.fetch_closed(connection, Some(error)),
+            Event::Network(NetworkEvent::DialFailed { connection, error }) => {
+                self.fetch_closed(connection, Some(error))
+            }
             Event::Network(NetworkEvent::Closed { connection, error }) => {
                 self.serving_closed(connection);
                 self.fetch_closed(connection, error);

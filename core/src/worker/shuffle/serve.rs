@@ -104,7 +104,9 @@ impl Shuffle {
     /// Begins with the next run that was asked for, if none is on its way.
     fn serve_next(&mut self, id: ConnectionId) {
         loop {
-            let Some(served) = self.serving.all.get_mut(&id).filter(|served| !served.is_closing) else { return };
+            let Some(served) = self.serving.all.get_mut(&id).filter(|served| !served.is_closing) else {
+                return;
+            };
             if served.sending.is_some() {
                 return;
             }

@@ -1,0 +1,77 @@
+//! The subcommands: each owns its options and what is done with them, in a file of its own.
+
+pub mod manager;
+pub mod run;
+pub mod shutdown;
+pub mod submit;
+pub mod worker;
+
+use crate::interrupts::Interrupts;
+use crate::present::{Outcome, Presenter};
+use net::{Link, StopHandle, entropy};
+use std::net::SocketAddr;
+use windrow_core::client::{ClientConfig, ClientReport, ClientTask};
+use windrow_core::failure::Failure;
+use windrow_core::job::JobSpecification;
+use windrow_core::time::SECOND_US;
+
+/// For how long an absent Manager is tried again.
+const PATIENCE_US: u64 = 5 * SECOND_US;
+
+/// Where a client finds its Manager.
+struct Place<'a> {
+    cluster: &'a str,
+    address: SocketAddr,
+    /// The address as the user wrote it.
+    name: &'a str,
+    link: Link,
+}
+
+/// Hands in a job and follows it to its end; the first signal cancels it.
+fn follow_job(
+    place: Place<'_>,
+    specification: JobSpecification,
+    interrupts: &Interrupts,
+    presenter: &mut Presenter,
+) -> Outcome {
+    let cancel = StopHandle::default();
+    let (handle, notes) = (cancel.clone(), presenter.notes());
+    interrupts.end_by(move || {
+        notes.say("cancelling the job; a second signal ends windrow at once");
+        handle.stop();
+    });
+    let task = ClientTask::Submit { key: entropy::submission_key(), specification };
+    let mut outcome = Outcome::default();
+    let followed = follow(place, task, &cancel, |report| {
+        presenter.report(&report);
+        match report {
+            ClientReport::Waiting(_) | ClientReport::Accepted(_) | ClientReport::Progress(_) => {}
+            ClientReport::Ended(report) => outcome.report = Some(report),
+            ClientReport::Failed(failure) => outcome.failure = Some(failure),
+            ClientReport::ShutDown { .. } => unreachable!("a job was asked for, not a shutdown"),
+        }
+    });
+    interrupts.end_at_once_from_now();
+    outcome.failure = outcome.failure.or(followed.err());
+    outcome.interrupted = interrupts.came();
+    outcome
+}
+
+/// Runs a client machine to its last report.
+fn follow(
+    place: Place<'_>,
+    task: ClientTask,
+    cancel: &StopHandle,
+    reports: impl FnMut(ClientReport),
+) -> Result<(), Failure> {
+    let Place { cluster, address, name, link } = place;
+    let config = ClientConfig {
+        cluster: cluster.into(),
+        manager: address,
+        manager_name: name.into(),
+        patience_us: PATIENCE_US,
+        task,
+        seed: entropy::seed(),
+    };
+    net::follow(config, link, cancel, reports)
+}

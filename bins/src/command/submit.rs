@@ -1,0 +1,57 @@
+//! `windrow submit`: a job on a cluster, followed to its end.
+
+use super::{Place, follow_job};
+use crate::address::MANAGER_PORT;
+use crate::exit::Exit;
+use crate::failures::work_directory;
+use crate::interrupts::Interrupts;
+use crate::options::{ClusterOptions, JobOptions};
+use crate::present::{Outcome, Presenter};
+use crate::specification::specification;
+use crate::{host, servers};
+use clap::Args;
+use net::Link;
+use std::net::SocketAddr;
+use std::path::Path;
+use windrow_core::failure::Failure;
+
+/// The options of `windrow submit`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Inputs and output must lie where every machine sees them under the same path.\n\n\
+    Example:\n  \
+    windrow submit --manager alpha:7077 --input /data/logs --output /data/errors \\\n      \
+    --mapper 'sed -n /ERROR/p' --reducers 0")]
+pub struct SubmitOptions {
+    /// Where the job is to run.
+    #[command(flatten)]
+    pub cluster: ClusterOptions,
+    /// The job.
+    #[command(flatten)]
+    pub job: JobOptions,
+}
+
+/// Submits the job and tells how it ended.
+pub fn execute(options: &SubmitOptions) -> Exit {
+    servers::log_if_asked();
+    let interrupts = Interrupts::watch();
+    let SubmitOptions { cluster, job } = options;
+    let address = cluster.address();
+    let port = address.as_ref().map_or(MANAGER_PORT, SocketAddr::port);
+    let mut presenter = Presenter::of_submit(job.reporting, &cluster.manager, port);
+    let outcome = submit(options, address, &interrupts, &mut presenter).unwrap_or_else(Outcome::from);
+    presenter.conclude(&outcome)
+}
+
+fn submit(
+    options: &SubmitOptions,
+    address: Result<SocketAddr, Failure>,
+    interrupts: &Interrupts,
+    presenter: &mut Presenter,
+) -> Result<Outcome, Failure> {
+    let SubmitOptions { cluster, job } = options;
+    let directory = host::current_directory().map_err(|error| work_directory(Path::new("."), &error))?;
+    let specification = specification(job, &directory, None, true)?;
+    let place =
+        Place { cluster: &cluster.cluster, address: address?, name: &cluster.manager, link: Link::Tcp };
+    Ok(follow_job(place, specification, interrupts, presenter))
+}

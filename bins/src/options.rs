@@ -1,0 +1,161 @@
+//! What a person may type: owns the subcommands and the options that several of them share, with the help that teaches
+//! them. An option's value is checked here; what several say together is checked by whoever uses them.
+
+use crate::address::MANAGER_ADDRESS;
+use crate::command::{manager, run, shutdown, submit, worker};
+use crate::{exit, values};
+use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use windrow_core::failure::Failure;
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "windrow",
+    version,
+    about = "MapReduce with your own programs: a mapper and a reducer that read and write lines.",
+    long_about = "MapReduce with your own programs.\n\n\
+        A mapper reads lines and prints records: a key, a tab, a value. Windrow sorts them by key and gives each \
+        reducer its share of the keys. Both are ordinary programs in any language. The same job gives the same \
+        files, byte for byte, on one machine (`windrow run`, no server needed) and on a cluster (`windrow submit`).",
+    after_help = exit::help()
+)]
+pub struct Options {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a job on this machine; no server needed
+    Run(run::RunOptions),
+    /// Start a Manager, which takes jobs and deals their tasks to workers
+    Manager(manager::ManagerOptions),
+    /// Start a worker, which executes tasks
+    Worker(worker::WorkerOptions),
+    /// Run a job on a cluster, and follow it to its end
+    Submit(submit::SubmitOptions),
+    /// Stop a cluster: the Manager and its workers
+    Shutdown(shutdown::ShutdownOptions),
+}
+
+/// What a job is, in `run` and `submit` alike.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Job")]
+pub struct JobOptions {
+    /// A file, directory or quoted pattern to read; may be repeated
+    ///
+    /// Inputs are read in the order given; the files of a directory or pattern in the order of their paths' bytes. In a
+    /// directory, names that begin with `_` or `.` are hidden. What ends in .gz is read through gunzip. `-` is standard
+    /// input, in `run` only.
+    #[arg(long = "input", short = 'i', value_name = "PATH", required = true)]
+    pub inputs: Vec<PathBuf>,
+
+    /// The directory to make for the result; it must not exist yet
+    ///
+    /// It appears once the job has succeeded, whole: part-00000 and so on, one for each reducer, and _SUCCESS. `-`
+    /// prints the parts to standard output, in `run` only.
+    #[arg(long, short = 'o', value_name = "PATH")]
+    pub output: PathBuf,
+
+    /// The program that reads input and prints records
+    ///
+    /// A command with its arguments, split into words by quotes and spaces as a shell does, but run without a shell
+    /// (for pipes and variables: "sh -c '…'"). A program is looked for in PATH, or, if its name has a slash, from the
+    /// directory in which you type this. A record is a line; its key goes up to the first tab, or is the whole line.
+    #[arg(long, short = 'm', value_name = "COMMAND")]
+    pub mapper: OsString,
+
+    /// The program that reads records sorted by key and prints the result; not with --reducers 0
+    #[arg(long, short = 'r', value_name = "COMMAND")]
+    pub reducer: Option<OsString>,
+
+    /// How many reducers share the keys; with 0 the mappers' output is the result
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub reducers: u32,
+
+    /// What to call the job [default: the mapper's program]
+    #[arg(long)]
+    pub name: Option<String>,
+
+    /// Input to a map task at the most; decides, with the input, how the job is divided
+    ///
+    /// Sizes are a number and a unit: KiB, MiB, GiB count in steps of 1024, kB, MB, GB of 1000.
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = values::size)]
+    pub split_size: u64,
+
+    /// A variable for the environment of both programs; may be repeated
+    #[arg(long = "env", value_name = "NAME=VALUE")]
+    pub environment: Vec<OsString>,
+
+    /// How the job is reported.
+    #[command(flatten)]
+    pub reporting: ReportingOptions,
+}
+
+/// How a command tells what it does.
+#[derive(Copy, Clone, Debug, Args)]
+#[command(next_help_heading = "Reporting")]
+pub struct ReportingOptions {
+    /// Say nothing but errors
+    #[arg(long, short = 'q')]
+    pub quiet: bool,
+
+    /// Print one JSON object at the end, and nothing else, to standard output
+    ///
+    /// Its fields: status (succeeded, failed), exit_code, job, name, output, maps, reduces, attempts_failed,
+    /// elapsed_seconds, counters, and failure (null, or message, kind, job, task, attempt, host, input, stderr, remedy, text).
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Where a Manager is.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Cluster")]
+pub struct ClusterOptions {
+    /// Where the Manager is
+    #[arg(long, value_name = "HOST:PORT", env = "WINDROW_MANAGER", default_value = MANAGER_ADDRESS)]
+    pub manager: String,
+
+    /// The cluster's name; a Manager of another refuses
+    #[arg(long, value_name = "NAME", default_value = "windrow")]
+    pub cluster: String,
+}
+
+impl ClusterOptions {
+    /// The Manager's address, looked up now.
+    pub fn address(&self) -> Result<SocketAddr, Failure> {
+        crate::address::of_manager(&self.manager)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn every_subcommand_teaches_by_an_example() {
+        for subcommand in Options::command().get_subcommands() {
+            let help = subcommand.clone().render_long_help().to_string();
+            assert!(help.contains("Example"), "{}: {help}", subcommand.get_name());
+            assert!(help.contains(&format!("windrow {}", subcommand.get_name())), "{help}");
+        }
+    }
+
+    #[test]
+    fn the_help_has_the_exit_codes() {
+        let help = Options::command().render_help().to_string();
+        assert!(help.contains("Exit codes:\n  0  success"), "{help}");
+        assert!(help.contains("\n  6  interrupted"), "{help}");
+    }
+}

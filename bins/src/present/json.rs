@@ -1,0 +1,195 @@
+//! What `--json` prints: owns its fields, which programs rely on. New ones may come; none goes or changes its meaning.
+//!
+//! Text that is no UTF-8 (paths, stderr) has U+FFFD in place of what is not.
+
+use super::Outcome;
+use serde::Serialize;
+use windrow_core::failure::{Cause, Failure};
+use windrow_core::job::Counters;
+
+#[derive(Serialize)]
+struct OutcomeJson<'a> {
+    /// `succeeded` or `failed`.
+    status: &'static str,
+    /// What the command ends with.
+    exit_code: u8,
+    /// The job's number; null, as all of a job's fields, if there was none.
+    job: Option<u64>,
+    name: Option<&'a str>,
+    /// The output directory, absolute; null if it was printed.
+    output: Option<String>,
+    maps: Option<u32>,
+    reduces: Option<u32>,
+    attempts_failed: Option<u32>,
+    elapsed_seconds: Option<f64>,
+    counters: Option<Counters>,
+    failure: Option<FailureJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct FailureJson<'a> {
+    /// What happened, in a sentence.
+    message: String,
+    /// The same as one of a fixed set of names.
+    kind: &'static str,
+    job: Option<u64>,
+    /// As in `map 3`.
+    task: Option<String>,
+    /// Epoch and number, as in `1.0`.
+    attempt: Option<String>,
+    /// How many attempts of the task had failed.
+    attempts_failed: u32,
+    host: Option<&'a str>,
+    input: Option<InputJson>,
+    /// The end of what the program wrote there.
+    stderr: String,
+    /// What to do.
+    remedy: Option<String>,
+    /// All of it, as a person reads it.
+    text: String,
+}
+
+#[derive(Serialize)]
+struct InputJson {
+    path: String,
+    offset: u64,
+    length_bytes: u64,
+}
+
+/// The object for an outcome, on one line.
+pub fn outcome(outcome: &Outcome) -> String {
+    let exit = outcome.exit();
+    let report = outcome.report.as_ref();
+    let object = OutcomeJson {
+        status: if outcome.failure().is_none() { "succeeded" } else { "failed" },
+        exit_code: exit.code(),
+        job: report.map(|report| report.job.0),
+        name: report.map(|report| report.name.as_str()),
+        output: report.filter(|_| !outcome.is_printed).map(|report| report.output.to_string()),
+        maps: report.map(|report| report.maps),
+        reduces: report.map(|report| report.reduces),
+        attempts_failed: report.map(|report| report.attempts_failed),
+        elapsed_seconds: report.map(|report| report.elapsed_us as f64 / 1e6),
+        counters: report.map(|report| report.counters),
+        failure: outcome.failure().map(failure_json),
+    };
+    serde_json::to_string(&object).expect("strings, numbers and nulls make JSON")
+}
+
+fn failure_json(failure: &Failure) -> FailureJson<'_> {
+    let Failure { cause, job, attempt, attempts_failed, host, input, stderr_tail } = failure;
+    FailureJson {
+        message: cause.to_string(),
+        kind: kind(cause),
+        job: job.as_ref().map(|(job, _)| job.0).or(attempt.map(|attempt| attempt.job.0)),
+        task: attempt.map(|attempt| attempt.task.to_string()),
+        attempt: attempt.map(|attempt| format!("{}.{}", attempt.epoch, attempt.number)),
+        attempts_failed: *attempts_failed,
+        host: host.as_deref(),
+        input: input.as_ref().map(|input| InputJson {
+            path: input.path.to_string(),
+            offset: input.offset,
+            length_bytes: input.length_bytes,
+        }),
+        stderr: String::from_utf8_lossy(stderr_tail).into_owned(),
+        remedy: failure.remedy(),
+        text: failure.to_string(),
+    }
+}
+
+fn kind(cause: &Cause) -> &'static str {
+    match cause {
+        Cause::InputNotFound { .. } => "input_not_found",
+        Cause::InputUnreadable { .. } => "input_unreadable",
+        Cause::InputChanged { .. } => "input_changed",
+        Cause::TooManySplits { .. } => "too_many_splits",
+        Cause::OutputExists { .. } => "output_exists",
+        Cause::OutputUnwritable { .. } => "output_unwritable",
+        Cause::OutputNotShared { .. } => "output_not_shared",
+        Cause::Scratch { .. } => "work_directory",
+        Cause::ProgramNotStarted { .. } => "program_not_started",
+        Cause::ProgramFailed { .. } => "program_failed",
+        Cause::ProgramStoppedReading { .. } => "program_stopped_reading",
+        Cause::ProgramPipe { .. } => "program_pipe",
+        Cause::RecordTooLong { .. } => "record_too_long",
+        Cause::RunCorrupt { .. } => "run_corrupt",
+        Cause::RunUnfetchable { .. } => "run_unfetchable",
+        Cause::WorkerLost => "worker_lost",
+        Cause::Killed => "killed",
+        Cause::Cancelled => "cancelled",
+        Cause::ManagerStopped => "manager_stopped",
+        Cause::Unreachable { .. } => "unreachable",
+        Cause::ConnectionLost { .. } => "connection_lost",
+        Cause::CannotListen { .. } => "cannot_listen",
+        Cause::NotWindrow { .. } => "not_windrow",
+        Cause::OtherVersion { .. } => "other_version",
+        Cause::OtherCluster { .. } => "other_cluster",
+        Cause::Invalid { .. } => "invalid",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::text::tests::report;
+    use super::*;
+    use serde_json::{Value, json};
+    use windrow_core::failure::{ExitStatus, InputRange};
+    use windrow_core::ids::{AttemptId, Epoch, JobId, TaskId};
+    use windrow_core::job::ProgramRole;
+
+    fn object(of: &Outcome) -> Value {
+        let text = outcome(of);
+        assert!(!text.contains('\n'));
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn a_success_has_the_figures() {
+        assert_eq!(
+            object(&Outcome { report: Some(report()), ..Outcome::default() }),
+            json!({
+                "status": "succeeded", "exit_code": 0, "job": 1, "name": "word count", "output": "/data/out",
+                "maps": 10, "reduces": 4, "attempts_failed": 0, "elapsed_seconds": 3.214,
+                "counters": {
+                    "map_input_bytes": 5_242_880, "map_input_records": 1_234_567,
+                    "map_output_bytes": 3_145_728, "map_output_records": 2_000,
+                    "spilled_bytes": 0, "fetched_bytes": 1_048_576,
+                    "reduce_input_records": 2_000, "reduce_input_groups": 30,
+                    "output_bytes": 512, "output_records": 30,
+                },
+                "failure": null,
+            })
+        );
+    }
+
+    #[test]
+    fn a_failed_task_is_told_in_fields() {
+        let cause = Cause::ProgramFailed {
+            role: ProgramRole::Mapper,
+            command: "./map.py".into(),
+            status: ExitStatus::Code(1),
+        };
+        let failure = Failure {
+            cause,
+            job: Some((JobId(1), "word count".into())),
+            attempt: Some(AttemptId { job: JobId(1), task: TaskId::Map(3), epoch: Epoch(1), number: 2 }),
+            attempts_failed: 4,
+            host: Some("alpha".into()),
+            input: Some(InputRange { path: "/in".into(), offset: 0, length_bytes: 10 }),
+            stderr_tail: b"bad \xff\n".to_vec(),
+        };
+        let text = failure.to_string();
+        let object = object(&Outcome::from(failure));
+        assert_eq!((&object["status"], &object["exit_code"]), (&json!("failed"), &json!(1)));
+        assert_eq!(object["counters"], Value::Null);
+        assert_eq!(
+            object["failure"],
+            json!({
+                "message": "mapper `./map.py` ended with exit code 1", "kind": "program_failed",
+                "job": 1, "task": "map 3", "attempt": "1.2", "attempts_failed": 4, "host": "alpha",
+                "input": {"path": "/in", "offset": 0, "length_bytes": 10},
+                "stderr": "bad \u{fffd}\n", "remedy": "run it by hand: head -c 10 /in | ./map.py", "text": text,
+            })
+        );
+    }
+}

@@ -1,0 +1,115 @@
+//! The closing summary of a job that succeeded: pure text of a [`JobReport`].
+
+use super::text;
+use indicatif::HumanCount;
+use std::time::Duration;
+use windrow_core::job::{Counters, JobReport};
+
+/// What was read, made and moved, how long it took, and where the output is unless it `is_printed`.
+pub fn summary(report: &JobReport, is_printed: bool) -> String {
+    let tasks = match report.reduces {
+        0 => text::counted(report.maps.into(), "map"),
+        reduces => {
+            format!(
+                "{}, {}",
+                text::counted(report.maps.into(), "map"),
+                text::counted(reduces.into(), "reduce")
+            )
+        }
+    };
+    let elapsed = Duration::from_micros(report.elapsed_us);
+    let mut lines =
+        vec![format!("job {} `{}` done in {}: {tasks}", report.job, report.name, duration(elapsed))];
+    lines.extend(figures(&report.counters, report.reduces > 0));
+    if report.attempts_failed > 0 {
+        lines.push(row(
+            "failed",
+            &format!("{}, run again", text::counted(report.attempts_failed.into(), "attempt")),
+        ));
+    }
+    if !is_printed {
+        lines.push(row("output", &format!("is in {}", report.output)));
+    }
+    lines.join("\n")
+}
+
+fn figures(counters: &Counters, has_reduces: bool) -> Vec<String> {
+    let records = |records, bytes| format!("{} records, {}", HumanCount(records), text::size(bytes));
+    let mut lines = vec![row("map input", &records(counters.map_input_records, counters.map_input_bytes))];
+    if has_reduces {
+        lines.push(row("map output", &records(counters.map_output_records, counters.map_output_bytes)));
+        lines.push(row(
+            "shuffle",
+            &format!(
+                "{} spilled, {} fetched",
+                text::size(counters.spilled_bytes),
+                text::size(counters.fetched_bytes)
+            ),
+        ));
+        lines.push(row(
+            "reduce input",
+            &format!(
+                "{} records, {} keys",
+                HumanCount(counters.reduce_input_records),
+                HumanCount(counters.reduce_input_groups)
+            ),
+        ));
+    }
+    lines.push(row("output", &records(counters.output_records, counters.output_bytes)));
+    lines
+}
+
+fn row(name: &str, text: &str) -> String {
+    format!("  {name:<14}{text}")
+}
+
+/// As exact as anyone reads it.
+fn duration(elapsed: Duration) -> String {
+    match elapsed.as_millis() {
+        ms @ ..1_000 => format!("{ms} ms"),
+        ms @ ..60_000 => format!("{}.{:02} s", ms / 1_000, ms % 1_000 / 10),
+        _ => humantime::format_duration(Duration::from_secs(elapsed.as_secs())).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::text::tests::report;
+    use super::*;
+
+    #[test]
+    fn a_summary_has_records_bytes_time_and_place() {
+        assert_eq!(
+            summary(&report(), false),
+            "job 1 `word count` done in 3.21 s: 10 maps, 4 reduces\n  \
+             map input     1,234,567 records, 5.0 MiB\n  \
+             map output    2,000 records, 3.0 MiB\n  \
+             shuffle       0 B spilled, 1.0 MiB fetched\n  \
+             reduce input  2,000 records, 30 keys\n  \
+             output        30 records, 512 B\n  \
+             output        is in /data/out"
+        );
+    }
+
+    #[test]
+    fn a_job_of_maps_has_no_shuffle() {
+        let mut report = report();
+        (report.maps, report.reduces, report.attempts_failed) = (1, 0, 2);
+        assert_eq!(
+            summary(&report, true),
+            "job 1 `word count` done in 3.21 s: 1 map\n  \
+             map input     1,234,567 records, 5.0 MiB\n  \
+             output        30 records, 512 B\n  \
+             failed        2 attempts, run again"
+        );
+    }
+
+    #[test]
+    fn durations_are_as_exact_as_anyone_reads_them() {
+        for (ms, text) in
+            [(0, "0 ms"), (999, "999 ms"), (1_000, "1.00 s"), (59_999, "59.99 s"), (61_500, "1m 1s")]
+        {
+            assert_eq!(duration(Duration::from_millis(ms)), text);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Values of options: owns how sizes, durations and counts are read, and what is said of those that cannot be.
+
+use bytesize::ByteSize;
+use std::time::Duration;
+
+/// How the help explains sizes.
+pub const SIZES: &str =
+    "Sizes are a number and a unit: KiB, MiB, GiB count in steps of 1024, kB, MB, GB of 1000.";
+
+/// Reads a size of at least one byte: `64MiB`, `1.5GB`, `4096`.
+pub fn size(text: &str) -> Result<u64, String> {
+    match text.parse::<ByteSize>() {
+        Ok(ByteSize(0)) => Err("it must be at least one byte".into()),
+        Ok(ByteSize(u64::MAX)) | Err(_) => {
+            Err("a size is a number and a unit, as in 64MiB (1024) or 64MB (1000)".into())
+        }
+        Ok(ByteSize(bytes)) => Ok(bytes),
+    }
+}
+
+/// Reads a duration of at least a millisecond: `2s`, `500ms`, `1m 30s`.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text)
+        .map_err(|_| String::from("a duration is numbers with units, as in 2s, 500ms or 1m30s"))?;
+    match duration {
+        short if short < Duration::from_millis(1) => Err("it must be at least 1ms".into()),
+        long if long > Duration::from_secs(24 * 3600) => Err("it must be at most 1day".into()),
+        duration => Ok(duration),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_tell_1000_from_1024() {
+        assert_eq!(size("64MiB"), Ok(64 << 20));
+        assert_eq!(size("64 MiB"), Ok(64 << 20));
+        assert_eq!(size("64MB"), Ok(64_000_000));
+        assert_eq!(size("1.5GiB"), Ok(3 << 29));
+        assert_eq!(size("10k"), Ok(10_000));
+        assert_eq!(size("7"), Ok(7));
+        for wrong in ["", "0", "0MiB", "-1", "MiB", "1XB", "ten", "99999999999EiB", "nan", "1 2"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn durations_have_units_and_bounds() {
+        assert_eq!(duration("2s"), Ok(Duration::from_secs(2)));
+        assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        for wrong in ["", "2", "-2s", "0s", "1us", "2 fortnights", "9999999999999999h", "2days"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Where a process keeps its own files: owns the choice between a directory the user named and a private temporary one,
+//! which is removed at the end.
+
+use crate::failures::work_directory as failure;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+use windrow_core::failure::Failure;
+
+/// A directory that is there, by its absolute path.
+#[derive(Debug)]
+pub enum WorkDirectory {
+    /// The user's: stays.
+    Named(PathBuf),
+    /// Ours: goes when this is dropped.
+    Private(TempDir),
+}
+
+impl WorkDirectory {
+    /// For a server: the directory that was named, made if it is missing; else a private one.
+    pub fn of_server(named: Option<&Path>) -> Result<WorkDirectory, Failure> {
+        match named {
+            Some(path) => made(path).map(WorkDirectory::Named),
+            None => private_in(&std::env::temp_dir()).map(WorkDirectory::Private),
+        }
+    }
+
+    /// For a `run`: always a private one, in the directory that was named (made if it is missing) or where temporary
+    /// files go.
+    pub fn of_run(named: Option<&Path>) -> Result<WorkDirectory, Failure> {
+        let parent = named.map_or_else(|| Ok(std::env::temp_dir()), made)?;
+        private_in(&parent).map(WorkDirectory::Private)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        match self {
+            WorkDirectory::Named(path) => path,
+            WorkDirectory::Private(directory) => directory.path(),
+        }
+    }
+
+    /// What has to be removed if the process ends before its time.
+    pub fn to_remove(&self) -> Option<PathBuf> {
+        match self {
+            WorkDirectory::Named(_) => None,
+            WorkDirectory::Private(directory) => Some(directory.path().into()),
+        }
+    }
+}
+
+fn made(path: &Path) -> Result<PathBuf, Failure> {
+    let failed = |error| failure(path, &error);
+    let path = std::path::absolute(path).map_err(failed)?;
+    fs::create_dir_all(&path).map_err(failed)?;
+    Ok(path)
+}
+
+fn private_in(parent: &Path) -> Result<TempDir, Failure> {
+    let failed = |error| failure(parent, &error);
+    let parent = std::path::absolute(parent).map_err(failed)?;
+    let owner_only = fs::Permissions::from_mode(0o700);
+    tempfile::Builder::new().prefix("windrow-").permissions(owner_only).tempdir_in(parent).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_named_directory_is_made_and_stays() {
+        let base = tempfile::tempdir().unwrap();
+        let path = base.path().join("a/b");
+        let directory = WorkDirectory::of_server(Some(&path)).unwrap();
+        assert_eq!((directory.path(), directory.to_remove()), (path.as_path(), None));
+        drop(directory);
+        assert!(path.is_dir());
+    }
+
+    #[test]
+    fn a_run_works_in_private_and_leaves_nothing() {
+        let base = tempfile::tempdir().unwrap();
+        let directory = WorkDirectory::of_run(Some(base.path())).unwrap();
+        let path = directory.path().to_path_buf();
+        assert_eq!(path.parent(), Some(base.path()));
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+        fs::write(path.join("x"), "x").unwrap();
+        drop(directory);
+        assert!(!path.exists() && base.path().exists());
+    }
+
+    #[test]
+    fn what_cannot_be_made_is_named() {
+        let base = tempfile::tempdir().unwrap();
+        let file = base.path().join("file");
+        fs::write(&file, "").unwrap();
+        let failure = WorkDirectory::of_server(Some(&file.join("below"))).unwrap_err();
+        assert!(failure.to_string().contains("file/below"), "{failure}");
+        assert!(failure.to_string().contains("give a --work-dir"), "{failure}");
+    }
+}
