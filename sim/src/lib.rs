@@ -1,1 +1,35 @@
-//! A world in a box.
+//! A world in a box: core's machines in a simulated cluster, a pure function of a scenario.
+//!
+//! A [`scenario`] is plain data, drawn from a seed. A [`world`] runs it on a simulated [`network`], [`disk`]s and
+//! users' programs ([`process`]); real bytes flow. The [`checker`] judges the run against the [`reference`](mod@reference),
+//! the [`trace`] hashes all that happened: the same scenario gives the same hash, always and everywhere.
+//!
+//! Start reading at [`world`]. Knows core and nothing of `net`.
+#![forbid(unsafe_code)]
+#![deny(clippy::float_arithmetic)]
+
+pub mod checker;
+pub mod disk;
+pub mod names;
+pub mod network;
+pub mod node;
+pub mod process;
+pub mod reference;
+pub mod scenario;
+pub mod schedule;
+pub mod stream;
+pub mod trace;
+pub mod workload;
+pub mod world;
+
+use scenario::Scenario;
+use trace::Transcript;
+use world::{CoreMachines, Outcome, World};
+
+/// Runs the world of a seed with core's machines; a transcript changes nothing.
+///
+/// # Panics
+/// If a machine or the world finds itself in a state that must not be.
+pub fn run(seed: u64, transcript: Option<Transcript>) -> Outcome {
+    World::<CoreMachines>::new(Scenario::from_seed(seed), transcript).run()
+}

@@ -1,0 +1,183 @@
+//! What users' programs compute: owns the functions from lines to lines that simulated programs and the reference share.
+//!
+//! A function is named by a command line, as a program on a real worker is.
+
+use crate::stream::{Ratio, Stream};
+use serde::{Deserialize, Serialize};
+use windrow_core::job::{CommandLine, PathBytes};
+
+/// Which program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum UserFunction {
+    /// Prints what it reads.
+    Identity,
+    /// A mapper: `word<TAB>1` for every word.
+    CountWords,
+    /// A reducer: adds the numbers of neighbours with one key.
+    Sum,
+    /// A mapper: `first byte<TAB>line`, so that many lines share a key and their order shows.
+    KeyByFirstByte,
+    /// Prints what it reads, but ends with code 3 at a line that holds `word`.
+    FailOn {
+        /// Which word.
+        word: String,
+    },
+    /// Reads so many bytes at the most, prints nothing, and ends as if all were well.
+    Abandon {
+        /// How many.
+        bytes: u64,
+    },
+    /// Prints what it reads, but now and then ends with code 4 at some line.
+    Flaky {
+        /// How often, for each line.
+        ratio: Ratio,
+    },
+    /// A program that is not there.
+    Missing,
+}
+
+impl UserFunction {
+    /// The command line that names it.
+    pub fn command(&self) -> CommandLine {
+        let words = match self {
+            UserFunction::Identity => vec!["identity".into()],
+            UserFunction::CountWords => vec!["count-words".into()],
+            UserFunction::Sum => vec!["sum".into()],
+            UserFunction::KeyByFirstByte => vec!["key-by-first-byte".into()],
+            UserFunction::FailOn { word } => vec!["fail-on".into(), word.clone()],
+            UserFunction::Abandon { bytes } => vec!["abandon".into(), bytes.to_string()],
+            UserFunction::Flaky { ratio } => {
+                vec!["flaky".into(), ratio.numerator.to_string(), ratio.denominator.to_string()]
+            }
+            UserFunction::Missing => vec!["no-such-program".into()],
+        };
+        CommandLine { words: words.into_iter().map(|word: String| PathBytes(word.into_bytes())).collect() }
+    }
+
+    /// The function that a command line names; `None` if there is no such program.
+    pub fn of_command(command: &CommandLine) -> Option<UserFunction> {
+        let words: Vec<String> = command.words.iter().map(ToString::to_string).collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        Some(match words[..] {
+            ["identity"] => UserFunction::Identity,
+            ["count-words"] => UserFunction::CountWords,
+            ["sum"] => UserFunction::Sum,
+            ["key-by-first-byte"] => UserFunction::KeyByFirstByte,
+            ["fail-on", word] => UserFunction::FailOn { word: word.into() },
+            ["abandon", bytes] => UserFunction::Abandon { bytes: bytes.parse().ok()? },
+            ["flaky", numerator, denominator] => UserFunction::Flaky {
+                ratio: Ratio { numerator: numerator.parse().ok()?, denominator: denominator.parse().ok()? },
+            },
+            _ => return None,
+        })
+    }
+
+    /// Bytes of stdin that it reads at the most.
+    pub fn reads_bytes_max(&self) -> u64 {
+        match self {
+            UserFunction::Abandon { bytes } => *bytes,
+            UserFunction::Identity
+            | UserFunction::CountWords
+            | UserFunction::Sum
+            | UserFunction::KeyByFirstByte
+            | UserFunction::FailOn { .. }
+            | UserFunction::Flaky { .. }
+            | UserFunction::Missing => u64::MAX,
+        }
+    }
+}
+
+/// A function at work.
+#[derive(Clone, Debug)]
+pub struct Computation {
+    function: UserFunction,
+    partial: Vec<u8>,
+    sum: Option<(Vec<u8>, u64)>,
+}
+
+/// The code that a program ended with, other than 0.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct ExitCode(pub i32);
+
+impl Computation {
+    /// The beginning.
+    pub fn new(function: UserFunction) -> Computation {
+        Computation { function, partial: Vec::new(), sum: None }
+    }
+
+    /// Takes input, cut anywhere, and adds to `output` what it prints.
+    pub fn feed(&mut self, input: &[u8], output: &mut Vec<u8>, stream: &mut Stream) -> Result<(), ExitCode> {
+        for piece in input.split_inclusive(|byte| *byte == b'\n') {
+            self.partial.extend(piece);
+            if self.partial.ends_with(b"\n") {
+                let line = std::mem::take(&mut self.partial);
+                self.line(&line, output, stream)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the end of the input.
+    pub fn end(&mut self, output: &mut Vec<u8>, stream: &mut Stream) -> Result<(), ExitCode> {
+        if !self.partial.is_empty() {
+            let line = std::mem::take(&mut self.partial);
+            self.line(&line, output, stream)?;
+        }
+        self.print_sum(output);
+        Ok(())
+    }
+
+    fn line(&mut self, line: &[u8], output: &mut Vec<u8>, stream: &mut Stream) -> Result<(), ExitCode> {
+        match &self.function {
+            UserFunction::Identity => output.extend(line),
+            UserFunction::CountWords => {
+                for word in line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()) {
+                    output.extend(word);
+                    output.extend(b"\t1\n");
+                }
+            }
+            UserFunction::Sum => {
+                let text = line.strip_suffix(b"\n").unwrap_or(line);
+                let tab = text.iter().position(|byte| *byte == b'\t').unwrap_or(text.len());
+                let number = std::str::from_utf8(text.get(tab + 1..).unwrap_or_default()).unwrap_or_default();
+                let number: u64 = number.parse().map_err(|_| ExitCode(5))?;
+                match &mut self.sum {
+                    Some((key, sum)) if key.as_slice() == &text[..tab] => *sum += number,
+                    _ => {
+                        self.print_sum(output);
+                        self.sum = Some((text[..tab].to_vec(), number));
+                    }
+                }
+            }
+            UserFunction::KeyByFirstByte => {
+                output.extend([line[0].max(b' '), b'\t']);
+                output.extend(line);
+                if !line.ends_with(b"\n") {
+                    output.push(b'\n');
+                }
+            }
+            UserFunction::FailOn { word } => {
+                if line.windows(word.len()).any(|window| window == word.as_bytes()) {
+                    return Err(ExitCode(3));
+                }
+                output.extend(line);
+            }
+            UserFunction::Flaky { ratio } => {
+                if stream.chance(*ratio) {
+                    return Err(ExitCode(4));
+                }
+                output.extend(line);
+            }
+            UserFunction::Abandon { .. } => {}
+            UserFunction::Missing => panic!("a program that is not there does not run"),
+        }
+        Ok(())
+    }
+
+    fn print_sum(&mut self, output: &mut Vec<u8>) {
+        if let Some((key, sum)) = self.sum.take() {
+            output.extend(key);
+            output.extend(format!("\t{sum}\n").into_bytes());
+        }
+    }
+}

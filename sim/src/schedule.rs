@@ -1,0 +1,70 @@
+//! What is to happen and when: owns the world's time and its events, ordered by (time, sequence).
+//!
+//! Invariant: time never runs backwards, and of two events of one time the one scheduled first happens first.
+
+use std::collections::BTreeMap;
+use windrow_core::time::Time;
+
+/// The events still to come.
+#[derive(Debug)]
+pub struct Schedule<E> {
+    events: BTreeMap<(Time, u64), E>,
+    now: Time,
+    sequence: u64,
+}
+
+impl<E> Default for Schedule<E> {
+    fn default() -> Schedule<E> {
+        Schedule { events: BTreeMap::new(), now: Time::ZERO, sequence: 0 }
+    }
+}
+
+impl<E> Schedule<E> {
+    /// The world's time: that of the event that happened last.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// Lets `event` happen at `time`, or now if that is past.
+    pub fn at(&mut self, time: Time, event: impl Into<E>) {
+        self.sequence += 1;
+        self.events.insert((time.max(self.now), self.sequence), event.into());
+    }
+
+    /// Lets `event` happen in `us` microseconds.
+    pub fn after(&mut self, us: u64, event: impl Into<E>) {
+        self.at(self.now.after(us), event);
+    }
+
+    /// The next event, whose time it becomes.
+    pub fn pop(&mut self) -> Option<E> {
+        let ((time, _), event) = self.events.pop_first()?;
+        self.now = time;
+        Some(event)
+    }
+
+    /// How many events have been scheduled so far.
+    pub fn scheduled(&self) -> u64 {
+        self.sequence
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_come_by_time_then_in_the_order_they_were_scheduled() {
+        let mut schedule = Schedule::<&str>::default();
+        schedule.after(5, "third");
+        schedule.after(2, "first");
+        schedule.after(2, "second");
+        assert_eq!(schedule.pop(), Some("first"));
+        schedule.at(Time::ZERO, "late");
+        assert_eq!(schedule.pop(), Some("second"));
+        assert_eq!(schedule.pop(), Some("late"));
+        assert_eq!(schedule.now(), Time::from_us(2));
+        assert_eq!(schedule.pop(), Some("third"));
+        assert_eq!(schedule.pop(), None);
+    }
+}

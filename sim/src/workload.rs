@@ -1,0 +1,144 @@
+//! What users ask for: owns the jobs of a scenario with their input, generated from a seed.
+
+use crate::process::UserFunction;
+use crate::stream::{Ratio, Stream};
+use serde::{Deserialize, Serialize};
+use windrow_core::job::{JobSpecification, PathBytes};
+use windrow_core::time::MILLISECOND_US;
+
+/// Where programs start.
+pub const HOME: &str = "/shared/home";
+
+/// A file that is there before the world begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputText {
+    /// Where.
+    pub path: PathBytes,
+    /// What it holds.
+    pub bytes: Vec<u8>,
+}
+
+/// A job and its client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobSetting {
+    /// When the client starts.
+    pub submit_us: u64,
+    /// After how long the user gives the job up, if he does.
+    pub cancel_after_us: Option<u64>,
+    /// The files that its inputs name, in the order in which they are read.
+    pub files: Vec<InputText>,
+    /// What the inputs are called: files, directories or patterns.
+    pub inputs: Vec<PathBytes>,
+    /// Where the output goes.
+    pub output: PathBytes,
+    /// Reads the input.
+    pub mapper: UserFunction,
+    /// Reads each partition; `None` if there are none.
+    pub reducer: Option<UserFunction>,
+    /// How many partitions.
+    pub reducers: u32,
+    /// Bytes of a split at the most.
+    pub split_bytes: u64,
+    /// Whether output is synced.
+    pub sync: bool,
+}
+
+impl JobSetting {
+    /// What the client submits.
+    pub fn specification(&self) -> JobSpecification {
+        JobSpecification {
+            name: self.output.to_string(),
+            inputs: self.inputs.clone(),
+            output: self.output.clone(),
+            mapper: self.mapper.command(),
+            reducer: self.reducer.as_ref().map(UserFunction::command),
+            reducers: self.reducers,
+            split_bytes: self.split_bytes,
+            directory: HOME.into(),
+            environment: Vec::new(),
+            sync: self.sync,
+        }
+    }
+}
+
+/// The jobs of a seed.
+pub fn from_seed(seed: u64) -> Vec<JobSetting> {
+    let count = Stream::new(seed, "workload").between(1, 2);
+    (0..count).map(|index| job(&mut Stream::new(seed, &format!("job {index}")), index)).collect()
+}
+
+fn job(stream: &mut Stream, index: u64) -> JobSetting {
+    let reducers = *stream.pick(&[0, 1, 1, 2, 3, 5]);
+    let (mapper, reducer) = functions(stream);
+    let directory = PathBytes::from(format!("/shared/in {index}").as_str());
+    let files: Vec<InputText> = (0..stream.between(0, 4))
+        .map(|file| InputText {
+            path: directory.join(format!("text-{file}")),
+            bytes: text(stream, matches!(mapper, UserFunction::FailOn { .. })),
+        })
+        .collect();
+    // Some thirty splits at the most: more cost time and show nothing new.
+    let total_bytes: u64 = files.iter().map(|file| file.bytes.len() as u64).sum();
+    let magnitude = stream.between(6, 14);
+    let split_bytes = stream.between(1, 1 << magnitude).max(total_bytes / 30).max(1);
+    let inputs = match stream.below(3) {
+        _ if files.is_empty() => vec![directory],
+        0 => vec![directory],
+        1 => vec![directory.join("text-*")],
+        _ => files.iter().map(|file| file.path.clone()).collect(),
+    };
+    JobSetting {
+        submit_us: stream.below(800 * MILLISECOND_US),
+        cancel_after_us: stream.chance(Ratio::one_in(12)).then(|| stream.below(500 * MILLISECOND_US)),
+        inputs,
+        output: format!("/shared/out {index}").as_str().into(),
+        mapper,
+        reducer: (reducers > 0).then_some(reducer),
+        reducers,
+        split_bytes,
+        sync: stream.chance(Ratio::one_in(2)),
+        files,
+    }
+}
+
+fn functions(stream: &mut Stream) -> (UserFunction, UserFunction) {
+    let (poison, some) = (|| "poison".to_string(), Ratio::one_in(400));
+    match stream.below(16) {
+        0..=5 => (UserFunction::CountWords, UserFunction::Sum),
+        6..=8 => (UserFunction::KeyByFirstByte, UserFunction::Identity),
+        9 | 10 => (UserFunction::Identity, UserFunction::Identity),
+        11 => (UserFunction::FailOn { word: poison() }, UserFunction::Identity),
+        12 => (UserFunction::KeyByFirstByte, UserFunction::FailOn { word: poison() }),
+        13 => (UserFunction::Abandon { bytes: stream.below(9) }, UserFunction::Identity),
+        14 => (UserFunction::Flaky { ratio: some }, UserFunction::Flaky { ratio: some }),
+        _ => (UserFunction::Identity, UserFunction::Missing),
+    }
+}
+
+/// Lines of words from a small vocabulary, so that keys repeat; some lines are empty, have tabs or strange bytes.
+fn text(stream: &mut Stream, may_be_poisoned: bool) -> Vec<u8> {
+    let magnitude = stream.between(0, 9);
+    let lines = stream.below(1 << magnitude);
+    let vocabulary = stream.between(1, 200);
+    let mut text = Vec::new();
+    for _ in 0..lines {
+        for word in 0..stream.below(12) {
+            if word > 0 {
+                text.push(*stream.pick(b"     \t"));
+            }
+            let number = stream.below(vocabulary);
+            text.extend(format!("w{}", number * number % 9_973).bytes());
+        }
+        if stream.chance(Ratio::one_in(60)) {
+            text.extend([0, 0xFF, b'\r', stream.number() as u8 | 0x80]);
+        }
+        if may_be_poisoned && stream.chance(Ratio::one_in(500)) {
+            text.extend(b" poison");
+        }
+        text.push(b'\n');
+    }
+    if stream.chance(Ratio::one_in(3)) {
+        text.pop();
+    }
+    text
+}

@@ -1,0 +1,75 @@
+//! A client's process: owns its machine and what it told its user.
+
+use super::environment::Environment;
+use crate::names::{Part, ProcessId};
+use crate::network::Delivery;
+use crate::node::{Clock, Driven};
+use windrow_core::client::{ClientInput, ClientReport};
+use windrow_core::machine::Node;
+
+/// A client that runs.
+#[derive(Debug)]
+pub struct ClientProcess<M> {
+    driven: Driven<M>,
+    reports: Vec<ClientReport>,
+}
+
+impl<M: Node<Local = ClientInput, Request = ClientReport>> ClientProcess<M> {
+    /// Starts a process around a machine.
+    pub fn start(
+        process: ProcessId,
+        clock: Clock,
+        machine: M,
+        environment: &mut Environment,
+    ) -> ClientProcess<M> {
+        let driven = Driven::new(process.actor(Part::Control), clock, machine);
+        let mut client = ClientProcess { driven, reports: Vec::new() };
+        client.input(ClientInput::Start, environment);
+        client
+    }
+
+    /// What it told its user, in order.
+    pub fn reports(&self) -> &[ClientReport] {
+        &self.reports
+    }
+
+    /// The last of it, once it has come.
+    pub fn last_report(&self) -> Option<&ClientReport> {
+        self.reports.last().filter(|report| is_last(report))
+    }
+
+    /// Gives its machine an input.
+    pub fn input(&mut self, input: ClientInput, environment: &mut Environment) {
+        let reports = environment.input(&mut self.driven, input);
+        self.tell(reports, environment);
+    }
+
+    /// Takes what the network has for it.
+    pub fn deliver(&mut self, delivery: Delivery, environment: &mut Environment) {
+        let reports = environment.deliver(&mut self.driven, delivery);
+        self.tell(reports, environment);
+    }
+
+    /// Wakes its machine, if it was promised.
+    pub fn wake(&mut self, environment: &mut Environment) {
+        let reports = environment.wake(&mut self.driven);
+        self.tell(reports, environment);
+    }
+
+    fn tell(&mut self, reports: Vec<ClientReport>, environment: &mut Environment) {
+        for report in reports {
+            assert!(self.last_report().is_none(), "a client reports {report:?} after its last report");
+            self.reports.push(report);
+        }
+        if self.last_report().is_some() {
+            environment.flush(&mut self.driven);
+        }
+    }
+}
+
+fn is_last(report: &ClientReport) -> bool {
+    match report {
+        ClientReport::Waiting(_) | ClientReport::Accepted(_) | ClientReport::Progress(_) => false,
+        ClientReport::Ended(_) | ClientReport::ShutDown { .. } | ClientReport::Failed(_) => true,
+    }
+}

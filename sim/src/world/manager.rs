@@ -1,0 +1,129 @@
+//! The Manager's process: owns its machine, its journal and its requests to the shared storage, done in order.
+
+use super::environment::{Environment, Event, ManagerOccurrence};
+use crate::disk::perform_file_request;
+use crate::names::{Part, ProcessId};
+use crate::network::Delivery;
+use crate::node::{Clock, Driven};
+use std::collections::VecDeque;
+use windrow_core::ids::{OperationId, Sequence};
+use windrow_core::machine::Node;
+use windrow_core::manager::files::FileRequest;
+use windrow_core::manager::{ManagerInput, ManagerRequest};
+
+/// A Manager that runs.
+#[derive(Debug)]
+pub struct ManagerProcess<M> {
+    process: ProcessId,
+    driven: Driven<M>,
+    journal: Journal,
+    operations: VecDeque<(OperationId, FileRequest)>,
+    over: bool,
+}
+
+/// The journal's file: what is durable, what is being written, what waits.
+#[derive(Debug, Default)]
+struct Journal {
+    records: Vec<Vec<u8>>,
+    durable: usize,
+    writing: Option<usize>,
+}
+
+impl<M: Node<Local = ManagerInput, Request = ManagerRequest>> ManagerProcess<M> {
+    /// Starts a process around a machine.
+    pub fn start(
+        process: ProcessId,
+        clock: Clock,
+        machine: M,
+        environment: &mut Environment,
+    ) -> ManagerProcess<M> {
+        let actor = process.actor(Part::Control);
+        let address = process.host.control_address();
+        environment.network.listen(address, actor, &mut environment.schedule);
+        environment.network.bind_datagrams(address, actor);
+        let mut manager = ManagerProcess {
+            process,
+            driven: Driven::new(actor, clock, machine),
+            journal: Journal::default(),
+            operations: VecDeque::new(),
+            over: false,
+        };
+        let actions = manager.driven.begin(environment.now(), &mut environment.trace);
+        let requests = environment.perform(&mut manager.driven, actions);
+        manager.serve(requests, environment);
+        manager
+    }
+
+    /// Whether it has stopped.
+    pub fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Takes what the network has for it.
+    pub fn deliver(&mut self, delivery: Delivery, environment: &mut Environment) {
+        let requests = environment.deliver(&mut self.driven, delivery);
+        self.serve(requests, environment);
+    }
+
+    /// Wakes its machine, if it was promised.
+    pub fn wake(&mut self, environment: &mut Environment) {
+        let requests = environment.wake(&mut self.driven);
+        self.serve(requests, environment);
+    }
+
+    /// Lets something happen to it.
+    pub fn happen(&mut self, occurrence: ManagerOccurrence, environment: &mut Environment) {
+        let input = match occurrence {
+            ManagerOccurrence::Stop => ManagerInput::Stop,
+            ManagerOccurrence::JournalSynced => {
+                self.journal.durable =
+                    self.journal.writing.take().expect("it is synced after it was written");
+                ManagerInput::Persisted(Sequence(self.journal.durable as u64))
+            }
+            ManagerOccurrence::FileDone => {
+                let (operation, request) =
+                    self.operations.pop_front().expect("it is done after it was asked");
+                if !self.operations.is_empty() {
+                    self.ask_file(environment);
+                }
+                let now = environment.now();
+                ManagerInput::File(operation, perform_file_request(&mut environment.shared, &request, now))
+            }
+        };
+        let requests = environment.input(&mut self.driven, input);
+        self.serve(requests, environment);
+    }
+
+    fn serve(&mut self, requests: Vec<ManagerRequest>, environment: &mut Environment) {
+        for request in requests {
+            assert!(!self.over, "the Manager asks for something after its end");
+            match request {
+                ManagerRequest::Append { sequence, record } => {
+                    self.journal.records.push(record);
+                    assert_eq!(sequence.0, self.journal.records.len() as u64, "a record is out of order");
+                }
+                ManagerRequest::File(operation, request) => {
+                    self.operations.push_back((operation, request));
+                    if self.operations.len() == 1 {
+                        self.ask_file(environment);
+                    }
+                }
+                ManagerRequest::Stopped => {
+                    self.over = true;
+                    environment.flush(&mut self.driven);
+                }
+            }
+        }
+        if self.journal.writing.is_none() && self.journal.durable < self.journal.records.len() {
+            self.journal.writing = Some(self.journal.records.len());
+            let delay_us = environment.disk_us(self.process.host, |pace| pace.journal);
+            let synced = Event::Manager(self.process, ManagerOccurrence::JournalSynced);
+            environment.schedule.after(delay_us, synced);
+        }
+    }
+
+    fn ask_file(&mut self, environment: &mut Environment) {
+        let delay_us = environment.disk_us(self.process.host, |pace| pace.disk);
+        environment.schedule.after(delay_us, Event::Manager(self.process, ManagerOccurrence::FileDone));
+    }
+}
