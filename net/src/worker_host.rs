@@ -21,7 +21,7 @@ use windrow_core::failure::{Cause, Failure, OsError, PeerKind};
 use windrow_core::ids::AttemptId;
 use windrow_core::limits::SORT_BYTES_MIN;
 use windrow_core::machine::Node;
-use windrow_core::worker::attempt::{AttemptMachine, Work};
+use windrow_core::worker::attempt::{AttemptMachine, AttemptSetting, Work};
 use windrow_core::worker::map_attempt::MapAttempt;
 use windrow_core::worker::reduce_attempt::ReduceAttempt;
 use windrow_core::worker::shuffle::{Shuffle, ShuffleConfig};
@@ -221,7 +221,10 @@ struct WorkerPerformer<F> {
 }
 
 impl<F> WorkerPerformer<F> {
-    fn start<M: AttemptMachine + Send + 'static>(&mut self, attempt: AttemptId, machine: M) {
+    fn start<M>(&mut self, attempt: AttemptId, setting: &AttemptSetting, machine: M)
+    where
+        M: AttemptMachine + Send + 'static,
+    {
         self.attempts.retain(|_, thread| !thread.is_finished());
         let mailbox = self.mailbox.clone();
         let report = move |report| {
@@ -235,16 +238,16 @@ impl<F> WorkerPerformer<F> {
                 let before = self.attempts.insert(attempt, thread);
                 assert!(before.is_none(), "{attempt} was started twice");
             }
-            Err(error) => self.mailbox.send(WorkerInput::Ended(attempt, Err(not_started(&error)))),
+            Err(error) => self.mailbox.send(WorkerInput::Ended(attempt, Err(not_started(setting, &error)))),
         }
     }
 }
 
 /// The worker's fault, not the task's: it runs elsewhere.
-fn not_started(error: &io::Error) -> Failure {
+fn not_started(setting: &AttemptSetting, error: &io::Error) -> Failure {
     let OsError { kind, text } = os_error(error);
     let text = format!("the attempt's thread cannot be started: {text}");
-    Failure::new(Cause::Scratch { path: "/proc/self/task".into(), error: OsError { kind, text } })
+    Failure::new(Cause::Scratch { path: setting.scratch.clone(), error: OsError { kind, text } })
 }
 
 impl<F> Drop for WorkerPerformer<F> {
@@ -266,8 +269,8 @@ where
     fn perform(&mut self, _node: &N, request: WorkerRequest) -> ControlFlow<Result<(), Failure>> {
         match request {
             WorkerRequest::Start(attempt, work) => match *work {
-                Work::Map(work) => self.start(attempt, MapAttempt::new(work)),
-                Work::Reduce(work) => self.start(attempt, ReduceAttempt::new(work)),
+                Work::Map(work) => self.start(attempt, &work.setting.clone(), MapAttempt::new(work)),
+                Work::Reduce(work) => self.start(attempt, &work.setting.clone(), ReduceAttempt::new(work)),
             },
             WorkerRequest::Kill(attempt) => {
                 if let Some(thread) = self.attempts.get(&attempt) {
