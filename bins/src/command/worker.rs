@@ -81,13 +81,15 @@ fn work(options: &WorkerOptions) -> Result<(), Failure> {
 
 fn log(notice: &WorkerNotice) {
     match notice {
-        WorkerNotice::Registered => info!("registered with the Manager"),
-        WorkerNotice::Unreachable(failure) => warn!("{}; trying again", failure.cause),
+        WorkerNotice::Registered => info!(target: "windrow", "registered with the Manager"),
+        WorkerNotice::Unreachable(failure) => warn!(target: "windrow", "{}; trying again", failure.cause),
         // Told in full as the reason for the end.
         WorkerNotice::Refused(_) => {}
         WorkerNotice::Unheard => {
-            warn!("the Manager answers no heartbeat: is its UDP port blocked on the way?")
+            warn!(target: "windrow", "the Manager answers no heartbeat: is its UDP port blocked on the way?")
         }
-        WorkerNotice::JobDropped(directory) => debug!(%directory, "a job's scratch is gone"),
+        WorkerNotice::JobDropped(directory) => {
+            debug!(target: "windrow", %directory, "a job's scratch is gone")
+        }
     }
 }

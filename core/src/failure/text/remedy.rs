@@ -109,7 +109,7 @@ impl Cause {
             ),
             Cause::WorkerLost => Some("look at the worker's log; its tasks run elsewhere by themselves".into()),
             Cause::Killed | Cause::Cancelled => None,
-            Cause::ManagerStopped => Some("submit the job again once a Manager runs; nothing of its output was made visible".into()),
+            Cause::ManagerStopped => Some("submit the job again once a Manager runs (`windrow manager`); nothing of its output was made visible".into()),
             Cause::Unreachable { address, whom, error } => Some(reachable(address, *whom, error.kind)),
             Cause::ConnectionLost { .. } => {
                 Some("look at the Manager's log, and at the output: it is there whole or not at all".into())

@@ -218,7 +218,7 @@ fn table() -> Vec<(Cause, &'static str)> {
         (
             Cause::ManagerStopped,
             "the Manager was told to stop before the job had ended\n  \
-             try: submit the job again once a Manager runs; nothing of its output was made visible",
+             try: submit the job again once a Manager runs (`windrow manager`); nothing of its output was made visible",
         ),
         (
             Cause::Unreachable {
