@@ -73,11 +73,16 @@ impl Manager {
             FromWorker::Register { .. } => {
                 return Err(Violation::OutOfPlace("a worker registers once a connection"));
             }
-            FromWorker::Inventory { entries, last } => {
+            FromWorker::Inventory { entries, jobs, last } => {
                 if link != Some(Link::Telling(connection)) {
                     return Err(Violation::OutOfPlace("an inventory after its last page"));
                 }
                 self.inventory_told(incarnation, connection, entries, last);
+                for job in
+                    jobs.into_iter().filter(|job| !self.executions.contains_key(job)).collect::<Vec<_>>()
+                {
+                    self.tell_worker(connection, ToWorker::DropJob { job });
+                }
             }
             FromWorker::Gathered { attempt } => self.gathered(incarnation, attempt),
             FromWorker::PullOutputs { job, cursor } => {

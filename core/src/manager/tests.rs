@@ -127,7 +127,7 @@ impl Stage {
         let id = self.connect(Role::Worker);
         self.register(id, incarnation, slots);
         assert_eq!(
-            self.say(id, &FromWorker::Inventory { entries: vec![], last: true }),
+            self.say(id, &FromWorker::Inventory { entries: vec![], jobs: vec![], last: true }),
             ["Worker Verdicts([])"]
         );
         id
@@ -502,7 +502,7 @@ fn a_closed_connection_has_a_grace() {
     let again = stage.connect(Role::Worker);
     stage.register(again, 1, 1);
     let entries = vec![InventoryEntry::Running(map)];
-    let lines = stage.say(again, &FromWorker::Inventory { entries, last: true });
+    let lines = stage.say(again, &FromWorker::Inventory { entries, jobs: vec![], last: true });
     assert_eq!(lines.len(), 1);
     assert!(lines[0].contains("Keep"), "{lines:?}");
     stage.heartbeat(again, 1);
@@ -530,7 +530,7 @@ fn what_an_inventory_does_not_name_is_lost() {
     stage.close(first);
     let again = stage.connect(Role::Worker);
     stage.register(again, 1, 1);
-    stage.say(again, &FromWorker::Inventory { entries: vec![], last: true });
+    stage.say(again, &FromWorker::Inventory { entries: vec![], jobs: vec![], last: true });
     assert_eq!(stage.heartbeat(again, 1), ["heartbeat 1 answered", "Worker Launch map-00000-3-1"]);
 }
 

@@ -62,6 +62,8 @@ pub enum FromWorker {
     Inventory {
         /// Attempts and map outputs.
         entries: Vec<InventoryEntry>,
+        /// Jobs of which it has anything at all; those that are over are dropped.
+        jobs: Vec<JobId>,
         /// Whether this is the last page.
         last: bool,
     },

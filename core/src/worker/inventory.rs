@@ -26,7 +26,9 @@ impl Worker {
         let mut entries = entries.into_iter();
         for page in 1..=pages {
             let entries = entries.by_ref().take(INVENTORY_PAGE_ENTRIES).collect();
-            self.tell_manager(&FromWorker::Inventory { entries, last: page == pages });
+            let last = page == pages;
+            let jobs = if last { self.jobs.keys().copied().collect() } else { Vec::new() };
+            self.tell_manager(&FromWorker::Inventory { entries, jobs, last });
         }
         self.resume_pulling();
     }

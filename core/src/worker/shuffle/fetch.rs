@@ -289,7 +289,7 @@ impl Shuffle {
             self.ask_peer(address);
             return Ok(());
         }
-        let is_wanted = self.is_wanted(want.attempt, want.map_index);
+        let is_wanted = self.is_wanted(&want);
         let place = if is_wanted { self.make_place(want.attempt, length_bytes) } else { None };
         let peer = self.peers.all.get_mut(&address).expect("it answers");
         let fetch = peer.under_way.front_mut().expect("it was asked for");
@@ -321,16 +321,14 @@ impl Shuffle {
             // The rest still comes; it is not kept.
             arriving.place = None;
         }
-        if let Some((file, segment)) =
-            place.filter(|_| is_right && self.is_wanted(want.attempt, want.map_index))
-        {
+        if let Some((file, segment)) = place.filter(|_| is_right && self.is_wanted(&want)) {
             let completes = is_last.then_some((want.map, segment));
             let (attempt, offset) = (want.attempt, segment.offset + offset);
             self.ask(DiskJob::WriteGathering { attempt, file, offset, bytes, completes });
             if is_last {
                 self.run_came(want.attempt, want.map, want.map_index, segment);
             }
-        } else if is_last && self.is_wanted(want.attempt, want.map_index) {
+        } else if is_last && self.is_wanted(&want) {
             want.tries += 1;
             if want.tries < 2 {
                 self.want(address, want);
@@ -350,7 +348,7 @@ impl Shuffle {
         let Some(Fetch { want, arriving: None }) = peer.under_way.pop_front() else {
             return Err(Violation::OutOfPlace("a refusal of nothing"));
         };
-        if self.is_wanted(want.attempt, want.map_index) {
+        if self.is_wanted(&want) {
             self.unfetchable(want.attempt, want.map, reason);
         }
         self.ask_peer(address);
@@ -369,7 +367,7 @@ impl Shuffle {
         else {
             return;
         };
-        wanted.retain(|want| self.is_wanted(want.attempt, want.map_index));
+        wanted.retain(|want| self.is_wanted(want));
         let peer = self.peers.all.get_mut(&address).expect("it is there");
         peer.wanted = wanted;
         let is_idle = matches!(peer.link, Link::Idle);

@@ -11,7 +11,7 @@ use crate::failure::{Cause, OsError};
 use crate::ids::{AttemptId, FileId, JobId, Partition};
 use crate::job::PathBytes;
 use crate::worker::attempt::{RunLocation, Segment};
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 /// All gatherings under way, and those that are complete until their attempts end.
@@ -26,12 +26,20 @@ struct Gathering {
     maps: u32,
     directory: PathBytes,
     path: PathBytes,
-    file: Option<FileId>,
+    file: Option<GatheringFile>,
     end: u64,
     runs: BTreeMap<u32, RunLocation>,
-    fetching: BTreeSet<u32>,
+    /// The maps whose runs are wanted of a peer, and the attempt of each that is to give it.
+    fetching: BTreeMap<u32, AttemptId>,
     fetched_bytes: u64,
     is_complete: bool,
+}
+
+/// The file that an attempt's runs are fetched into, until all are in it.
+#[derive(Copy, Clone, Debug)]
+struct GatheringFile {
+    file: FileId,
+    is_open: bool,
 }
 
 impl Gatherings {
@@ -56,7 +64,7 @@ impl Gatherings {
         for (attempt, gathering) in &self.all {
             assert!(gathering.runs.len() <= gathering.maps as usize, "{attempt} has one run of each map");
             for map in gathering.runs.keys() {
-                assert!(!gathering.fetching.contains(map), "{attempt} does not fetch what it has");
+                assert!(!gathering.fetching.contains_key(map), "{attempt} does not fetch what it has");
             }
         }
     }
@@ -82,7 +90,7 @@ impl Shuffle {
             file: None,
             end: 0,
             runs: BTreeMap::new(),
-            fetching: BTreeSet::new(),
+            fetching: BTreeMap::new(),
             fetched_bytes: 0,
             is_complete: false,
         };
@@ -100,6 +108,9 @@ impl Shuffle {
         let locations = self.locations.entry(job).or_default();
         let Some(location) = location else {
             locations.remove(&map_index);
+            for attempt in self.gatherings.of_job(job) {
+                self.give_up(attempt, map_index);
+            }
             return;
         };
         locations.insert(map_index, location.clone());
@@ -109,12 +120,20 @@ impl Shuffle {
         }
     }
 
-    /// Takes a run where it lies here, or has it fetched.
+    /// Stops fetching a run; it is wanted again once it is located anew.
+    fn give_up(&mut self, attempt: AttemptId, map_index: u32) {
+        if let Some(gathering) = self.gatherings.all.get_mut(&attempt) {
+            gathering.fetching.remove(&map_index);
+        }
+    }
+
+    /// Takes a run where it lies here, or has it fetched. Where it was being fetched from another attempt of the same
+    /// map, which is lost then, that is given up.
     fn take_from(&mut self, attempt: AttemptId, location: MapLocation) {
         let MapLocation { map, holder, address } = location;
         let (crate::ids::TaskId::Map(map_index) | crate::ids::TaskId::Reduce(map_index)) = map.task;
         let Some(gathering) = self.gatherings.all.get_mut(&attempt) else { return };
-        if gathering.runs.contains_key(&map_index) || !gathering.fetching.insert(map_index) {
+        if gathering.runs.contains_key(&map_index) || gathering.fetching.insert(map_index, map) == Some(map) {
             return;
         }
         if holder == self.config.incarnation {
@@ -132,8 +151,9 @@ impl Shuffle {
     }
 
     /// Whether a fetch is still wanted.
-    pub(super) fn is_wanted(&self, attempt: AttemptId, map_index: u32) -> bool {
-        self.gatherings.all.get(&attempt).is_some_and(|gathering| gathering.fetching.contains(&map_index))
+    pub(super) fn is_wanted(&self, want: &Want) -> bool {
+        let gathering = self.gatherings.all.get(&want.attempt);
+        gathering.is_some_and(|gathering| gathering.fetching.get(&want.map_index) == Some(&want.map))
     }
 
     /// Gives a run that is about to come its place in the attempt's file.
@@ -141,7 +161,8 @@ impl Shuffle {
         let is_new = self.gatherings.all.get(&attempt)?.file.is_none();
         let new_file = self.new_file();
         let gathering = self.gatherings.all.get_mut(&attempt)?;
-        let file = *gathering.file.get_or_insert(new_file);
+        let GatheringFile { file, .. } =
+            *gathering.file.get_or_insert(GatheringFile { file: new_file, is_open: false });
         let segment = Segment { offset: gathering.end, length_bytes };
         gathering.end += length_bytes;
         let path = gathering.path.clone();
@@ -149,6 +170,14 @@ impl Shuffle {
             self.ask(DiskJob::CreateGathering { attempt, file, path });
         }
         Some((file, segment))
+    }
+
+    /// Takes note that the file was made; it is closed at once if nobody wants it any more.
+    pub(super) fn gathering_opened(&mut self, attempt: AttemptId, opened: FileId) {
+        match self.gatherings.all.get_mut(&attempt).and_then(|gathering| gathering.file.as_mut()) {
+            Some(GatheringFile { file, is_open }) if *file == opened => *is_open = true,
+            Some(_) | None => self.ask(DiskJob::Close { file: opened }),
+        }
     }
 
     /// Takes note of a run that came whole, to be used once its last piece is written.
@@ -184,16 +213,15 @@ impl Shuffle {
             return;
         }
         gathering.is_complete = true;
-        match gathering.file {
-            Some(file) => self.ask(DiskJob::CloseGathering { attempt, file }),
+        match gathering.file.take() {
+            Some(GatheringFile { file, .. }) => self.ask(DiskJob::CloseGathering { attempt, file }),
             None => self.gathered(attempt),
         }
         self.close_idle_peers();
     }
 
     pub(super) fn gathered(&mut self, attempt: AttemptId) {
-        let Some(gathering) = self.gatherings.all.get_mut(&attempt) else { return };
-        gathering.file = None;
+        let Some(gathering) = self.gatherings.all.get(&attempt) else { return };
         let (runs, fetched_bytes) = (gathering.runs.values().cloned().collect(), gathering.fetched_bytes);
         self.report(ShuffleReport::Gathered { attempt, runs, fetched_bytes });
     }
@@ -205,7 +233,8 @@ impl Shuffle {
 
     pub(super) fn cannot_have(&mut self, attempt: AttemptId, map: AttemptId, cause: Cause) {
         let (crate::ids::TaskId::Map(map_index) | crate::ids::TaskId::Reduce(map_index)) = map.task;
-        if let Some(gathering) = self.gatherings.all.get_mut(&attempt) {
+        let Some(gathering) = self.gatherings.all.get_mut(&attempt) else { return };
+        if gathering.fetching.get(&map_index) == Some(&map) {
             gathering.fetching.remove(&map_index);
             self.report(ShuffleReport::Unfetchable { attempt, map, cause });
         }
@@ -220,7 +249,7 @@ impl Shuffle {
 
     pub(super) fn abandon(&mut self, attempt: AttemptId) {
         let Some(gathering) = self.gatherings.all.remove(&attempt) else { return };
-        if let Some(file) = gathering.file {
+        if let Some(GatheringFile { file, is_open: true }) = gathering.file {
             self.ask(DiskJob::Close { file });
         }
         self.ask(DiskJob::RemoveTree { path: gathering.directory, job: None });

@@ -138,6 +138,11 @@ impl Shuffle {
         while self.under_way.is_none()
             && let Some(job) = self.jobs.pop_front()
         {
+            if let DiskJob::CreateGathering { attempt, .. } | DiskJob::WriteGathering { attempt, .. } = job
+                && !self.gatherings.contains(attempt)
+            {
+                continue;
+            }
             self.actions.push_back(Action::Local(ShuffleRequest::Disk(job.request())));
             self.under_way = Some(job);
         }
@@ -171,11 +176,15 @@ impl Shuffle {
     fn disk_answered(&mut self, answer: Result<DiskReply, OsError>) {
         let job = self.under_way.take().expect("an answer is to a request under way");
         match job {
-            DiskJob::CreateDirectory { attempt, path } | DiskJob::CreateGathering { attempt, path, .. } => {
+            DiskJob::CreateDirectory { attempt, path } => {
                 if let Err(error) = answer {
                     self.gathering_failed(attempt, path, error);
                 }
             }
+            DiskJob::CreateGathering { attempt, path, file } => match answer {
+                Ok(_) => self.gathering_opened(attempt, file),
+                Err(error) => self.gathering_failed(attempt, path, error),
+            },
             DiskJob::WriteGathering { attempt, completes, .. } => match answer {
                 Ok(_) => self.written(attempt, completes),
                 Err(error) => {
