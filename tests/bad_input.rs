@@ -212,21 +212,23 @@ fn options_that_make_no_sense_together() {
     rejected(&["--reducer", "cat", "--env", "NO_VALUE"], "NO_VALUE");
 }
 
-/// A file system of its own with 2 MiB, or the reason why there is none.
-fn small_disk(place: &Place) -> Result<SmallDisk, String> {
-    // Where the first worker of a cluster has its scratch.
-    let path = place.directory("worker-0");
-    let mount =
-        Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "windrow-test"]).arg(&path).output();
-    match mount {
-        Ok(answer) if answer.status.success() => Ok(SmallDisk(path)),
-        Ok(answer) => Err(String::from_utf8_lossy(&answer.stderr).trim().to_string()),
-        Err(error) => Err(error.to_string()),
+/// A file system of 2 MiB where the first worker of a cluster has its scratch; unmounted when dropped.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// Mounts it, or says why that cannot be done here, and that the test is skipped.
+    fn mount(place: &Place) -> Option<SmallDisk> {
+        let path = place.directory("worker-0");
+        let mount = ["-t", "tmpfs", "-o", "size=2m", "windrow-test"];
+        let reason = match Command::new("mount").args(mount).arg(&path).output() {
+            Ok(answer) if answer.status.success() => return Some(SmallDisk(path)),
+            Ok(answer) => String::from_utf8_lossy(&answer.stderr).trim().to_string(),
+            Err(error) => error.to_string(),
+        };
+        eprintln!("SKIPPED: no small disk can be mounted here: {reason}");
+        None
     }
 }
-
-/// Unmounted when dropped.
-struct SmallDisk(PathBuf);
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
@@ -238,42 +240,49 @@ impl Drop for SmallDisk {
 fn incompressible() -> Vec<u8> {
     let mut state = 88_172_645_463_325_252_u64;
     let mut text = Vec::with_capacity(8_000_000);
-    while text.len() < 8_000_000 {
+    while text.len() < 7_999_992 {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
         text.extend(state.to_le_bytes().map(|byte| if byte == b'\t' { 0 } else { byte }));
     }
+    text.extend(b"the end\n");
     text
 }
+
+const SORT_INPUT: [&str; 8] =
+    ["--input", "input", "--output", "results/output", "--mapper", "cat", "--reducer", "cat"];
 
 #[test]
 fn a_full_disk_under_the_scratch() {
     let place = Place::new();
-    let disk = match small_disk(&place) {
-        Ok(disk) => disk,
-        Err(reason) => {
-            eprintln!("SKIPPED: no small disk can be mounted here: {reason}");
-            return;
-        }
-    };
+    let Some(disk) = SmallDisk::mount(&place) else { return };
     place.file("input", incompressible());
     place.directory("results");
-    let job = ["--input", "input", "--output", "results/output", "--mapper", "cat", "--reducer", "cat"];
-    let mut run = place.windrow(["run", "--memory", "4MiB"].iter().chain(&job));
-    let words = ["No space left on device", "worker-0"];
+    let words = ["No space left on device", "worker-0", "--work-dir"];
+    let mut run = place.windrow(["run", "--memory", "4MiB"].iter().chain(&SORT_INPUT));
     Process::start(run.env("TMPDIR", &disk.0)).finish().expect_failure(5, &words);
     assert_eq!(names(&place.path("results")), [""; 0]);
-    // A worker with a full disk is one that others can stand in for.
     let mut cluster = Cluster::start(&place, 0);
-    cluster.add_worker(&place, |command| {
-        command.args(["--memory", "4MiB"]);
-    });
-    cluster.submit(&place, &job).expect_failure(5, &words);
+    cluster.add_worker(&place, |command| _ = command.args(["--memory", "4MiB"]));
+    cluster.submit(&place, &SORT_INPUT).expect_failure(5, &words);
     assert_eq!(names(&place.path("results")), [""; 0]);
     cluster.expect_healthy(&place, "healthy");
-    cluster.add_worker(&place, |_| ());
-    cluster.submit(&place, &job).expect_success();
+}
+
+#[test]
+fn a_full_disk_under_the_scratch_of_one_worker_of_two() {
+    let place = Place::new();
+    let Some(_disk) = SmallDisk::mount(&place) else { return };
+    place.file("input", incompressible());
+    place.directory("results");
+    let mut cluster = Cluster::start(&place, 0);
+    for _ in 0..2 {
+        cluster.add_worker(&place, |command| _ = command.args(["--memory", "4MiB"]));
+    }
+    cluster.await_workers();
+    cluster.submit(&place, &SORT_INPUT).expect_success();
+    assert_eq!(cluster::parts(&place.path("results/output")).concat().len(), 8_000_000);
 }
 
 /// An address where nobody listens.

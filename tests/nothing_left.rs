@@ -157,7 +157,7 @@ fn of_a_cluster_whose_manager_is_told_to_stop() {
         let submit = scene.submit(&cluster, Stuck::Map);
         scene.arrivals.next();
         cluster.manager.signal(Signal::TERM);
-        submit.finish().expect_failure(5, &["windrow"]);
+        submit.finish().expect_failure(5, &["told to stop", "job 1"]);
         cluster
     };
     manager.finish().expect_success();
@@ -174,7 +174,9 @@ fn of_a_cluster_whose_manager_is_told_to_stop() {
 #[test]
 fn of_a_cluster_that_is_shut_down() {
     let scene = Scene::set();
-    let Cluster { manager, address, workers } = Cluster::start(&scene.place, 3);
+    let mut cluster = Cluster::start(&scene.place, 3);
+    cluster.await_workers();
+    let Cluster { manager, address, workers } = cluster;
     scene.place.finish(["shutdown", "--manager", &address]).expect_success();
     manager.finish().expect_success();
     for worker in workers.into_iter().flatten() {

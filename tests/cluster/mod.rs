@@ -301,6 +301,13 @@ impl Cluster {
         number
     }
 
+    /// Awaits that the Manager knows all workers; to be called once.
+    pub fn await_workers(&mut self) {
+        for worker in self.workers.iter_mut().flatten() {
+            worker.await_line("registered with the Manager");
+        }
+    }
+
     /// `kill -9` of a worker.
     pub fn kill_worker(&mut self, number: usize) {
         self.workers[number].take().expect("a worker dies once").kill();
