@@ -47,6 +47,8 @@ pub struct WorkerAtRest {
     pub attempts: Vec<AttemptId>,
     /// What lies in its scratch.
     pub files: Vec<PathBytes>,
+    /// Connections that its shuffle has open.
+    pub shuffle_connections: usize,
 }
 
 /// What a job may come to.
@@ -74,6 +76,10 @@ pub fn at_rest(
     for worker in workers {
         violations.extend(no_attempt_outlives_its_job(worker));
         violations.extend(scratch_is_given_back(worker));
+        // Who serves somebody that died in silence cannot know that it did.
+        if !scenario.has_silence() {
+            violations.extend(nobody_stays_connected_for_nothing(worker));
+        }
     }
     violations
 }
@@ -179,6 +185,15 @@ fn no_attempt_outlives_its_job(worker: &WorkerAtRest) -> Option<Violation> {
 fn scratch_is_given_back(worker: &WorkerAtRest) -> Option<Violation> {
     let WorkerAtRest { worker, files, .. } = worker;
     (!files.is_empty()).then(|| Violation::new("scratch is given back", format!("{worker} keeps {files:?}")))
+}
+
+/// Who runs many jobs does not run out of connections: workers that fetch nothing hang up.
+fn nobody_stays_connected_for_nothing(worker: &WorkerAtRest) -> Option<Violation> {
+    let WorkerAtRest { worker, shuffle_connections, .. } = worker;
+    (*shuffle_connections > 0).then(|| {
+        let detail = format!("the shuffle of {worker} has {shuffle_connections} connections");
+        Violation::new("nobody stays connected for nothing", detail)
+    })
 }
 
 /// Who submits a job is told how it ended, and its number before.

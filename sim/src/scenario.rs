@@ -123,6 +123,14 @@ impl Scenario {
         };
         self.faults.iter().map(end).max().unwrap_or(0)
     }
+
+    /// Whether somebody may die without anybody hearing of it.
+    pub fn has_silence(&self) -> bool {
+        self.faults.iter().any(|planned| match planned.fault {
+            Fault::CrashWorker { farewell, .. } => farewell == Farewell::Silence,
+            Fault::ResetConnection | Fault::Weather(_) => false,
+        })
+    }
 }
 
 fn span(stream: &mut Stream, least_us: u64, most_us: u64) -> Span {

@@ -343,6 +343,10 @@ impl<M: Machines> World<M> {
                     worker: *process,
                     attempts: worker.attempts().collect(),
                     files: scratch.tree(worker.scratch()),
+                    shuffle_connections: {
+                        let shuffle = process.actor(Part::Shuffle);
+                        self.environment.network.open_ends().filter(|(actor, _)| *actor == shuffle).count()
+                    },
                 });
             }
         }
