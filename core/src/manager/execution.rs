@@ -69,6 +69,7 @@ pub struct Tasks {
     /// Those that wait for a worker.
     pub waiting: BTreeSet<u32>,
     launched: BTreeMap<u32, u32>,
+    avoided: BTreeMap<u32, BTreeSet<Incarnation>>,
     failures: BTreeMap<u32, Failures>,
 }
 
@@ -136,6 +137,16 @@ impl Tasks {
         let attempt = AttemptId { job, task, epoch, number: *number };
         *number += 1;
         attempt
+    }
+
+    /// Lets a task rather be executed by another worker than this one, which failed it.
+    pub fn avoid(&mut self, index: u32, worker: Incarnation) {
+        self.avoided.entry(index).or_default().insert(worker);
+    }
+
+    /// Whether a task was failed by this worker.
+    pub fn avoids(&self, index: u32, worker: Incarnation) -> bool {
+        self.avoided.get(&index).is_some_and(|workers| workers.contains(&worker))
     }
 
     /// Counts a failure of a task; returns all of its failures.

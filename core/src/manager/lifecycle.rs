@@ -180,7 +180,7 @@ impl Manager {
         };
         match &report.failure {
             None => tracing::info!(%job, elapsed_us = report.elapsed_us, "job succeeded"),
-            Some(failure) => tracing::warn!(%job, "job failed: {failure}"),
+            Some(failure) => tracing::warn!(%job, "job failed: {}", failure.cause),
         }
         self.record(Record::JobEnded { report: report.clone() });
         for watcher in execution.watchers {

@@ -5,7 +5,7 @@
 //! again. Jobs are served first in, first out.
 
 use super::Manager;
-use super::execution::AttemptStage;
+use super::execution::{AttemptStage, Execution, Tasks};
 use super::jobs::Job;
 use crate::ids::{AttemptId, Incarnation, JobId, Partition, TaskId};
 use crate::limits::FETCHING_PER_SLOT;
@@ -40,12 +40,10 @@ impl Manager {
     }
 
     fn launch_map(&mut self, job: JobId) -> bool {
+        let execution = &self.executions[&job];
+        let choice = self.choose(execution, &execution.maps, || self.registry.with_free_slots());
+        let Some((index, worker)) = choice.filter(|_| execution.is_running()) else { return false };
         let execution = self.executions.get_mut(&job).expect("the job is active");
-        let Some(index) = execution.maps.waiting.first().copied().filter(|_| execution.is_running()) else {
-            return false;
-        };
-        let free = self.registry.with_free_slots().find(|worker| !execution.excluded.contains(worker));
-        let Some(worker) = free else { return false };
         let attempt = execution.maps.launch(job, TaskId::Map(index), self.config.epoch);
         self.registry.take_slot(worker);
         self.launch(attempt, worker, AttemptStage::Running);
@@ -53,24 +51,37 @@ impl Manager {
     }
 
     fn launch_reduce(&mut self, job: JobId) -> bool {
-        let execution = self.executions.get_mut(&job).expect("the job is active");
-        let Some(index) = execution.reduces.waiting.first().copied().filter(|_| execution.is_running())
-        else {
-            return false;
-        };
         let has_room = |worker: &Incarnation| {
             let worker = self.registry.get(*worker).expect("the order names registered workers");
             worker.gathering() < worker.slots.saturating_mul(FETCHING_PER_SLOT)
         };
-        let worker = {
-            let mut candidates = self.registry.by_gathering().take_while(has_room);
-            candidates.find(|worker| !execution.excluded.contains(worker))
-        };
-        let Some(worker) = worker else { return false };
+        let execution = &self.executions[&job];
+        let choice =
+            self.choose(execution, &execution.reduces, || self.registry.by_gathering().take_while(has_room));
+        let Some((index, worker)) = choice.filter(|_| execution.is_running()) else { return false };
+        let execution = self.executions.get_mut(&job).expect("the job is active");
         let attempt = execution.reduces.launch(job, TaskId::Reduce(index), self.config.epoch);
         self.registry.begin_gathering(worker);
         self.launch(attempt, worker, AttemptStage::Gathering);
         true
+    }
+
+    /// The first waiting task for which one of the candidates will do. A task goes to a worker that failed it only if
+    /// there is no other.
+    fn choose<C: Iterator<Item = Incarnation>>(
+        &self,
+        execution: &Execution,
+        tasks: &Tasks,
+        candidates: impl Fn() -> C,
+    ) -> Option<(u32, Incarnation)> {
+        let may_execute = |worker: &Incarnation| !execution.excluded.contains(worker);
+        let first = candidates().find(may_execute)?;
+        tasks.waiting.iter().copied().find_map(|index| {
+            let is_better = |worker: &Incarnation| may_execute(worker) && !tasks.avoids(index, *worker);
+            let better = candidates().find(is_better);
+            let is_worth_waiting = || self.registry.by_gathering().any(|worker| is_better(&worker));
+            better.or_else(|| (!is_worth_waiting()).then_some(first)).map(|worker| (index, worker))
+        })
     }
 
     fn launch(&mut self, attempt: AttemptId, worker: Incarnation, stage: AttemptStage) {

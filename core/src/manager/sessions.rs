@@ -317,6 +317,9 @@ impl Manager {
         execution.attempts_failed += 1;
         let (tasks, index) = execution.tasks_of(id.task);
         let failures = tasks.count_failure(index, fault);
+        if fault == Fault::Worker {
+            tasks.avoid(index, holder);
+        }
         failure.attempts_failed = failures.total();
         let is_final = match fault {
             Fault::Job => true,

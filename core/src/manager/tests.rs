@@ -446,6 +446,39 @@ fn a_program_that_fails_is_tried_four_times() {
 }
 
 #[test]
+fn a_task_that_a_worker_failed_goes_to_another_even_if_it_must_wait() {
+    let mut stage = Stage::new();
+    let (first, client) = worker_and_client(&mut stage, 1);
+    stage.job(client, 2, 0);
+    let second = stage.worker(2, 1);
+    assert_eq!(stage.heartbeat(second, 1), ["heartbeat 1 answered", "Worker Launch map-00001-3-0"]);
+    let (map, other) = (stage.launched[0], stage.launched[1]);
+    let error = OsError { kind: OsErrorKind::NoSpace, text: "No space left on device".into() };
+    let full = Cause::Scratch { path: PathBytes::from("/scratch"), error };
+    assert_eq!(stage.failed(first, map, full), ["Worker Acknowledged map-00000-3-0 false"]);
+    assert_eq!(
+        stage.ended(second, other),
+        ["append TaskWon", "Worker Acknowledged map-00001-3-0 true", "Worker Launch map-00000-3-1"]
+    );
+}
+
+#[test]
+fn a_task_that_the_only_worker_failed_goes_to_it_again() {
+    let mut stage = Stage::new();
+    let (worker, client) = worker_and_client(&mut stage, 1);
+    stage.job(client, 1, 0);
+    for number in 0..4 {
+        let error = OsError { kind: OsErrorKind::NoSpace, text: "No space left on device".into() };
+        let full = Cause::Scratch { path: PathBytes::from("/scratch"), error };
+        let attempt = stage.launched[number];
+        stage.failed(worker, attempt, full);
+    }
+    assert_eq!(stage.launched.len(), 4);
+    stage.answer(FileAnswer::Done);
+    assert_eq!(stage.settle(), ["Client Ended Scratch", "Worker DropJob { job: JobId(1) }"]);
+}
+
+#[test]
 fn cancelling_waits_until_nothing_of_the_job_runs() {
     let mut stage = Stage::new();
     let (worker, client) = worker_and_client(&mut stage, 1);
