@@ -9,6 +9,9 @@
 //! Google paper, 3.1, steps 3 and 4. The input's identity is checked when it is opened and again after the last byte
 //! was fed: a file that changed meanwhile is no input of this job.
 
+#[cfg(test)]
+pub(crate) mod tests;
+
 use super::attempt::{AttemptInput, AttemptMachine, AttemptOutput, AttemptSuccess, MapOutput, MapWork};
 use super::base::{AttemptBase, Purpose};
 use super::collect::Collector;

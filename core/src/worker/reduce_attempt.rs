@@ -8,6 +8,9 @@
 //!
 //! Google paper, 3.1, steps 5 and 6. All runs are on this worker when it begins. Never holds a partition in memory.
 
+#[cfg(test)]
+mod tests;
+
 use super::attempt::{
     AttemptInput, AttemptMachine, AttemptOutput, AttemptSuccess, ReduceWork, RunLocation, Segment,
 };

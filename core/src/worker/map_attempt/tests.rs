@@ -1,0 +1,282 @@
+//! A map attempt against exact lists of what it asks for: in which order things are opened, spawned, killed, synced.
+
+use super::*;
+use crate::failure::{ExitStatus, Failure, OsError, OsErrorKind};
+use crate::ids::{AttemptId, Epoch, JobId, TaskId};
+use crate::job::{CommandLine, FileIdentity, PathBytes};
+use crate::worker::attempt::{AttemptSetting, Program};
+use crate::worker::disk::DiskReply;
+use alloc::format;
+use alloc::string::String;
+
+const IDENTITY: FileIdentity = FileIdentity { inode: 5, size_bytes: 9, modified_ns: 1 };
+const NONCE: u64 = 77;
+
+pub(crate) fn setting(role: ProgramRole) -> AttemptSetting {
+    let attempt = AttemptId { job: JobId(1), task: TaskId::Map(0), epoch: Epoch(1), number: 0 };
+    let command = CommandLine { words: Vec::from([PathBytes::from("prog")]) };
+    let program = Program { role, command, directory: PathBytes::from("/"), environment: Vec::new() };
+    AttemptSetting {
+        attempt,
+        program,
+        nonce_path: PathBytes::from("/staging/nonce"),
+        nonce: NONCE,
+        scratch: PathBytes::from("/scratch"),
+        output: PathBytes::from("/staging/map-0"),
+        sort_bytes: 1 << 20,
+        sync: true,
+    }
+}
+
+fn attempt(reducers: u32) -> MapAttempt {
+    let input = InputFile { path: PathBytes::from("/in"), identity: IDENTITY };
+    let split = Split { input: 0, offset: 0, length_bytes: 9 };
+    MapAttempt::new(MapWork { setting: setting(ProgramRole::Mapper), input, split, reducers })
+}
+
+/// What a machine asks for, a line each.
+pub(crate) fn drain(machine: &mut impl AttemptMachine) -> Vec<String> {
+    let mut lines = Vec::new();
+    while let Some(output) = machine.poll_output() {
+        machine.check_invariants();
+        lines.push(match output {
+            AttemptOutput::Disk(request) => describe(&request),
+            AttemptOutput::Spawn(program) => format!("spawn {}", program.role),
+            AttemptOutput::CloseStdin => "close stdin".into(),
+            AttemptOutput::KillGroup => "kill group".into(),
+            AttemptOutput::Progress(_) => continue,
+            AttemptOutput::Ended(Ok(_)) => "ended well".into(),
+            AttemptOutput::Ended(Err(failure)) => {
+                let cause = format!("{:?}", failure.cause);
+                let end = cause.find(|c: char| !c.is_alphanumeric()).unwrap_or(cause.len());
+                format!("ended {}", &cause[..end])
+            }
+        });
+    }
+    lines
+}
+
+fn describe(request: &DiskRequest) -> String {
+    match request {
+        DiskRequest::Open { path, .. } => format!("open {path}"),
+        DiskRequest::Create { path, .. } => format!("create {path}"),
+        DiskRequest::Read { offset, .. } => format!("read at {offset}"),
+        DiskRequest::Write { offset, .. } => format!("write at {offset}"),
+        DiskRequest::Inspect { .. } => "inspect".into(),
+        DiskRequest::Sync { .. } => "sync".into(),
+        DiskRequest::Close { .. } => "close".into(),
+        DiskRequest::Remove { path } => format!("remove {path}"),
+        DiskRequest::CreateDirectory { path } => format!("mkdir {path}"),
+        DiskRequest::RemoveTree { path } => format!("remove all of {path}"),
+        DiskRequest::SyncDirectory { path } => format!("sync directory {path}"),
+    }
+}
+
+pub(crate) fn give(machine: &mut impl AttemptMachine, input: AttemptInput) -> Vec<String> {
+    machine.handle_input(input, Time::ZERO);
+    drain(machine)
+}
+
+pub(crate) fn opened(machine: &mut impl AttemptMachine) -> Vec<String> {
+    give(machine, AttemptInput::Disk(Ok(DiskReply::Opened(IDENTITY))))
+}
+
+pub(crate) fn done(machine: &mut impl AttemptMachine) -> Vec<String> {
+    give(machine, AttemptInput::Disk(Ok(DiskReply::Done)))
+}
+
+pub(crate) fn read(machine: &mut impl AttemptMachine, bytes: &[u8]) -> Vec<String> {
+    machine.push_read(bytes, Time::ZERO);
+    drain(machine)
+}
+
+/// Up to the program's start.
+pub(crate) fn spawning(machine: &mut impl AttemptMachine) {
+    assert_eq!(give(machine, AttemptInput::Start), ["open /staging/nonce"]);
+    assert_eq!(opened(machine), ["read at 0"]);
+    assert_eq!(read(machine, &NONCE.to_le_bytes()), ["close"]);
+    assert_eq!(done(machine), ["mkdir /scratch/tmp"], "nothing is made before the nonce was seen");
+}
+
+/// A map whose program runs and was fed all of its input.
+fn fed(reducers: u32) -> MapAttempt {
+    let mut map = attempt(reducers);
+    spawning(&mut map);
+    assert_eq!(done(&mut map), ["open /in"]);
+    assert_eq!(opened(&mut map), ["spawn mapper"]);
+    let mut lines = give(&mut map, AttemptInput::Spawned);
+    if reducers == 0 {
+        assert_eq!(lines, ["create /staging/map-0"]);
+        lines = opened(&mut map);
+    }
+    assert_eq!(lines, ["read at 0"]);
+    assert_eq!(read(&mut map, b"b 2\na 1\nc"), [""; 0]);
+    assert_eq!(map.stdin(), b"b 2\na 1\nc");
+    map.stdin_written(4, Time::ZERO);
+    assert_eq!(map.stdin(), b"a 1\nc");
+    map.stdin_written(5, Time::ZERO);
+    assert_eq!(drain(&mut map), ["read at 9"]);
+    assert_eq!(read(&mut map, b""), ["close stdin"]);
+    map
+}
+
+fn exit(map: &mut MapAttempt, status: ExitStatus, unread_bytes: u64) -> Vec<String> {
+    let mut lines = give(map, AttemptInput::Exited { status, unread_bytes });
+    lines.extend(give(map, AttemptInput::StdoutClosed));
+    lines.extend(give(map, AttemptInput::StderrClosed));
+    lines
+}
+
+#[test]
+fn a_map_with_reducers_leaves_one_file_of_runs() {
+    let mut map = fed(2);
+    map.push_stdout(b"b\t2\na\t1\nc", Time::ZERO);
+    assert_eq!(
+        exit(&mut map, ExitStatus::Code(0), 0),
+        ["kill group", "inspect"],
+        "leader, group, pipes, then files"
+    );
+    assert_eq!(opened(&mut map), ["close"]);
+    assert_eq!(done(&mut map), ["create /scratch/output.run"]);
+    assert_eq!(opened(&mut map), ["write at 0"]);
+    assert!(!map.outgoing().is_empty());
+    assert_eq!(done(&mut map), ["close"]);
+    assert_eq!(done(&mut map), ["remove all of /scratch/tmp"]);
+    map.handle_input(AttemptInput::Disk(Ok(DiskReply::Done)), Time::ZERO);
+    let Some(AttemptOutput::Ended(Ok(success))) = map.poll_output() else { panic!("it ends well") };
+    let output = success.map_output.expect("a map with reducers leaves runs");
+    assert_eq!((output.path, output.segments.len()), (PathBytes::from("/scratch/output.run"), 2));
+    assert_eq!((success.counters.map_input_records, success.counters.map_output_records), (3, 3));
+}
+
+#[test]
+fn a_map_without_reducers_syncs_file_then_directory() {
+    let mut map = fed(0);
+    map.push_stdout(b"x\n", Time::ZERO);
+    assert_eq!(exit(&mut map, ExitStatus::Code(0), 0), ["kill group", "inspect"]);
+    assert_eq!(opened(&mut map), ["close"]);
+    assert_eq!(done(&mut map), ["write at 0"]);
+    assert_eq!(map.outgoing(), b"x\n");
+    assert_eq!(done(&mut map), ["sync"]);
+    assert_eq!(done(&mut map), ["close"]);
+    assert_eq!(done(&mut map), ["sync directory /staging"]);
+    assert_eq!(done(&mut map), ["remove all of /scratch"]);
+    assert_eq!(done(&mut map), ["ended well"]);
+}
+
+#[test]
+fn a_program_that_fails_leaves_nothing_and_the_end_of_its_stderr() {
+    let mut map = fed(1);
+    map.push_stderr(b"Traceback", Time::ZERO);
+    let lines = exit(&mut map, ExitStatus::Code(3), 0);
+    assert_eq!(lines, ["kill group", "close"]);
+    assert_eq!(done(&mut map), ["remove all of /scratch"]);
+    map.handle_input(AttemptInput::Disk(Ok(DiskReply::Done)), Time::ZERO);
+    let Some(AttemptOutput::Ended(Err(Failure { cause, stderr_tail, input, .. }))) = map.poll_output() else {
+        panic!("it fails")
+    };
+    let expected = Cause::ProgramFailed {
+        role: ProgramRole::Mapper,
+        command: "prog".into(),
+        status: ExitStatus::Code(3),
+    };
+    assert_eq!((cause, &stderr_tail[..]), (expected, &b"Traceback"[..]));
+    assert_eq!(input.expect("the failure names its input").length_bytes, 9);
+}
+
+#[test]
+fn bytes_left_in_the_pipe_fail_a_program_that_says_all_is_well() {
+    let mut map = fed(1);
+    assert_eq!(exit(&mut map, ExitStatus::Code(0), 4), ["kill group", "close"]);
+    done(&mut map);
+    assert_eq!(done(&mut map), ["ended ProgramStoppedReading"]);
+}
+
+#[test]
+fn a_kill_waits_for_the_program_to_be_gone() {
+    let mut map = fed(1);
+    assert_eq!(give(&mut map, AttemptInput::Kill), ["kill group"]);
+    assert!(map.wants_stdout(), "what it still prints is read and dropped");
+    map.push_stdout(b"late", Time::ZERO);
+    assert_eq!(exit(&mut map, ExitStatus::Signal(9), 0), ["kill group", "close"]);
+    assert_eq!(done(&mut map), ["remove all of /scratch"]);
+    assert_eq!(done(&mut map), ["ended Killed"]);
+}
+
+#[test]
+fn a_kill_before_the_program_runs_kills_it_once_it_does() {
+    let mut map = attempt(1);
+    spawning(&mut map);
+    done(&mut map);
+    opened(&mut map);
+    assert_eq!(give(&mut map, AttemptInput::Kill), [""; 0]);
+    assert_eq!(give(&mut map, AttemptInput::Spawned), ["kill group"]);
+}
+
+#[test]
+fn pipes_that_stay_open_are_waited_for_only_so_long() {
+    let mut map = fed(1);
+    give(&mut map, AttemptInput::Exited { status: ExitStatus::Code(0), unread_bytes: 0 });
+    let (at, ()) = map.poll_timeout().expect("it waits for the pipes");
+    map.handle_timeout(at);
+    assert_eq!(drain(&mut map), ["inspect"]);
+}
+
+#[test]
+fn a_staging_directory_that_is_not_seen_is_said_before_anything_is_made() {
+    let mut map = attempt(1);
+    give(&mut map, AttemptInput::Start);
+    let error = OsError { kind: OsErrorKind::NotFound, text: "No such file or directory".into() };
+    assert_eq!(give(&mut map, AttemptInput::Disk(Err(error))), ["remove all of /scratch"]);
+    assert_eq!(done(&mut map), ["ended OutputNotShared"]);
+    let mut map = attempt(1);
+    give(&mut map, AttemptInput::Start);
+    opened(&mut map);
+    assert_eq!(read(&mut map, b"another!"), ["close"]);
+    done(&mut map);
+    assert_eq!(done(&mut map), ["ended OutputNotShared"]);
+}
+
+#[test]
+fn an_input_that_changed_is_no_input_of_the_job() {
+    let mut map = fed(1);
+    exit(&mut map, ExitStatus::Code(0), 0);
+    let changed = FileIdentity { modified_ns: 2, ..IDENTITY };
+    let lines = give(&mut map, AttemptInput::Disk(Ok(DiskReply::Opened(changed))));
+    assert_eq!(lines, ["close"]);
+    done(&mut map);
+    assert_eq!(done(&mut map), ["ended InputChanged"]);
+}
+
+#[test]
+fn output_beyond_the_budget_is_spilled_and_merged() {
+    let mut map = fed(1);
+    let line = [b'x'; 1 << 10];
+    let mut pushed = 0;
+    let mut spills = 0;
+    let mut lines = Vec::new();
+    while spills < 2 {
+        while map.wants_stdout() {
+            let mut bytes = format!("{pushed:06}").into_bytes();
+            bytes.extend_from_slice(&line);
+            bytes.push(b'\n');
+            map.push_stdout(&bytes, Time::ZERO);
+            pushed += 1;
+            lines.extend(drain(&mut map));
+        }
+        assert_eq!(lines, [format!("create /scratch/spill-{}.run", spills + 1)]);
+        lines.clear();
+        spills += 1;
+        let mut more = opened(&mut map);
+        while !map.wants_stdout() {
+            assert!(more[0].starts_with("write") || more[0] == "close", "{more:?}");
+            more = done(&mut map);
+        }
+        lines.extend(more);
+    }
+    let mut lines = exit(&mut map, ExitStatus::Code(0), 0);
+    assert_eq!(lines, ["kill group", "inspect"]);
+    lines = opened(&mut map);
+    assert_eq!(lines, ["close"]);
+    assert_eq!(done(&mut map), ["create /scratch/spill-3.run"], "what is in memory is the last spill");
+}
