@@ -8,6 +8,9 @@
 //!                 ▲──────failed or closed────┴──────────┘
 //! ```
 
+#[cfg(test)]
+mod tests;
+
 use super::{ClientAction, ClientConfig, ClientEvent, ClientInput, ClientReport, ClientTask};
 use crate::backoff::Backoff;
 use crate::failure::{Cause, Failure, OsError, PeerKind};

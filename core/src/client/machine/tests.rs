@@ -1,0 +1,243 @@
+//! A client against exact lists of what it does; the test plays the Manager.
+
+use super::*;
+use crate::failure::OsErrorKind;
+use crate::ids::SubmissionKey;
+use crate::job::{CommandLine, Counters, JobReport, JobSpecification, PathBytes};
+use crate::time::SECOND_US;
+use alloc::format;
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+const MANAGER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7077);
+
+struct Stage {
+    client: Client,
+    now: Time,
+    connection: Option<(ConnectionId, Connection)>,
+}
+
+impl Stage {
+    fn new(task: ClientTask) -> Stage {
+        let config = ClientConfig {
+            cluster: "c".into(),
+            manager: MANAGER,
+            manager_name: "m:7077".into(),
+            patience_us: 5 * SECOND_US,
+            task,
+            seed: 1,
+        };
+        Stage { client: Client::new(config), now: Time::ZERO, connection: None }
+    }
+
+    fn submitting() -> Stage {
+        let command = |word: &str| CommandLine { words: Vec::from([PathBytes::from(word)]) };
+        let specification = JobSpecification {
+            name: "n".into(),
+            inputs: Vec::from([PathBytes::from("/in")]),
+            output: PathBytes::from("/out"),
+            mapper: command("m"),
+            reducer: Some(command("r")),
+            reducers: 1,
+            split_bytes: 1,
+            directory: PathBytes::from("/"),
+            environment: Vec::new(),
+            sync: true,
+        };
+        Stage::new(ClientTask::Submit { key: SubmissionKey(8), specification })
+    }
+
+    fn give(&mut self, event: ClientEvent) -> Vec<String> {
+        self.client.handle_input(event, self.now);
+        self.drain()
+    }
+
+    fn wake(&mut self) -> Vec<String> {
+        self.now = self.client.poll_timeout().expect("it waits for something").0;
+        self.client.handle_timeout(self.now);
+        self.drain()
+    }
+
+    /// Lets the dial that was asked for succeed; what the client says once it is welcome.
+    fn welcome(&mut self, number: u64) -> Vec<String> {
+        let id = ConnectionId::dialled(number);
+        self.connection = Some((id, Connection::accept("c", &[Role::Client])));
+        assert_eq!(
+            self.give(Event::Network(NetworkEvent::Connected { connection: id, local: MANAGER })),
+            ["hello"]
+        );
+        let (_, connection) = self.connection.as_mut().unwrap();
+        let bytes = connection.unsent().to_vec();
+        connection.sent(bytes.len());
+        self.client.receive(id, &bytes, self.now);
+        self.drain()
+    }
+
+    fn say(&mut self, message: &ToClient) -> Vec<String> {
+        let (id, connection) = self.connection.as_mut().unwrap();
+        let id = *id;
+        connection.send(message).unwrap();
+        let bytes = connection.unsent().to_vec();
+        connection.sent(bytes.len());
+        self.client.receive(id, &bytes, self.now);
+        self.drain()
+    }
+
+    fn close(&mut self) -> Vec<String> {
+        let (connection, _) = self.connection.take().unwrap();
+        self.give(Event::Network(NetworkEvent::Closed { connection, error: None }))
+    }
+
+    fn refuse(&mut self, number: u64) -> Vec<String> {
+        let connection = ConnectionId::dialled(number);
+        let error = OsError { kind: OsErrorKind::ConnectionRefused, text: "Connection refused".into() };
+        self.give(Event::Network(NetworkEvent::DialFailed { connection, error }))
+    }
+
+    fn drain(&mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        while let Some(action) = self.client.poll_output() {
+            self.client.check_invariants();
+            match action {
+                Action::Network(NetworkAction::Dial { .. }) => lines.push("dial".into()),
+                Action::Network(NetworkAction::Close { .. }) => lines.push("close".into()),
+                Action::Network(NetworkAction::SendDatagram { .. }) => {
+                    unreachable!("a client sends no datagram")
+                }
+                Action::Network(NetworkAction::Transmit { connection: id }) => {
+                    let bytes = self.client.unsent(id).to_vec();
+                    self.client.sent(id, bytes.len(), self.now);
+                    let (_, connection) = self.connection.as_mut().unwrap();
+                    connection.receive(&bytes);
+                    while let Some(incoming) = connection.poll().unwrap() {
+                        lines.push(match incoming {
+                            Incoming::Established(_) => "hello".into(),
+                            incoming => word(&incoming.message::<FromClient>().unwrap()),
+                        });
+                    }
+                }
+                Action::Local(report) => lines.push(format!("report {}", word(&report))),
+            }
+        }
+        lines
+    }
+}
+
+fn word(value: &impl core::fmt::Debug) -> String {
+    let text = format!("{value:?}");
+    text.split(|c: char| !c.is_alphanumeric()).next().unwrap().into()
+}
+
+fn start() -> ClientEvent {
+    Event::Local(ClientInput::Start)
+}
+
+fn cancel() -> ClientEvent {
+    Event::Local(ClientInput::Cancel)
+}
+
+fn ended() -> ToClient {
+    ToClient::Ended(JobReport {
+        job: JobId(1),
+        name: "n".into(),
+        output: PathBytes::from("/out"),
+        failure: None,
+        maps: 1,
+        reduces: 1,
+        attempts_failed: 0,
+        counters: Counters::default(),
+        elapsed_us: 1,
+    })
+}
+
+#[test]
+fn a_job_is_submitted_followed_and_reported_once() {
+    let mut stage = Stage::submitting();
+    assert_eq!(stage.give(start()), ["dial"]);
+    assert_eq!(stage.welcome(1), ["Submit"]);
+    assert_eq!(stage.say(&ToClient::Accepted { job: JobId(1) }), ["report Accepted"]);
+    assert_eq!(stage.say(&ended()), ["close", "report Ended"]);
+    assert!(stage.close().is_empty());
+    assert_eq!(stage.client.poll_timeout(), None);
+}
+
+#[test]
+fn an_absent_manager_is_tried_again_as_long_as_there_is_patience() {
+    let mut stage = Stage::submitting();
+    stage.give(start());
+    assert_eq!(stage.refuse(1), ["report Waiting"]);
+    let mut number = 1;
+    let last = loop {
+        assert_eq!(stage.wake(), ["dial"]);
+        number += 1;
+        let lines = stage.refuse(number);
+        if !lines.is_empty() {
+            break lines;
+        }
+    };
+    assert_eq!(last, ["report Failed"]);
+    assert!((3..=5).contains(&(stage.now.as_us() / SECOND_US)), "{:?}", stage.now);
+}
+
+#[test]
+fn before_it_is_accepted_a_submission_is_repeated_under_its_key_and_then_watched() {
+    let mut stage = Stage::submitting();
+    stage.give(start());
+    stage.welcome(1);
+    assert_eq!(stage.close(), ["report Waiting"]);
+    assert_eq!(stage.wake(), ["dial"]);
+    assert_eq!(stage.welcome(2), ["Submit"]);
+    stage.say(&ToClient::Accepted { job: JobId(1) });
+    stage.close();
+    stage.wake();
+    assert_eq!(stage.welcome(3), ["Watch"]);
+}
+
+#[test]
+fn cancelling_is_told_as_soon_as_there_is_a_job_to_cancel() {
+    let mut stage = Stage::submitting();
+    stage.give(start());
+    stage.welcome(1);
+    assert!(stage.give(cancel()).is_empty(), "the submission may have arrived");
+    assert_eq!(stage.say(&ToClient::Accepted { job: JobId(1) }), ["report Accepted", "Cancel"]);
+    stage.close();
+    stage.wake();
+    assert_eq!(stage.welcome(2), ["Watch", "Cancel"], "and again after a cut");
+}
+
+#[test]
+fn cancelling_before_anything_was_said_ends_it() {
+    let mut stage = Stage::submitting();
+    stage.give(start());
+    assert_eq!(stage.give(cancel()), ["report Failed"]);
+    let id = ConnectionId::dialled(1);
+    assert_eq!(
+        stage.give(Event::Network(NetworkEvent::Connected { connection: id, local: MANAGER })),
+        ["close"]
+    );
+}
+
+#[test]
+fn another_cluster_is_the_end_of_it() {
+    let mut stage = Stage::new(ClientTask::Shutdown);
+    stage.give(start());
+    let id = ConnectionId::dialled(1);
+    stage.connection = Some((id, Connection::accept("other", &[Role::Client])));
+    stage
+        .client
+        .handle_input(Event::Network(NetworkEvent::Connected { connection: id, local: MANAGER }), stage.now);
+    let mut other = Connection::accept("other", &[Role::Client]);
+    other.receive(stage.client.unsent(id));
+    assert!(other.poll().is_err());
+    while stage.client.poll_output().is_some() {}
+    stage.client.receive(id, other.unsent(), stage.now);
+    assert_eq!(stage.drain(), ["close", "report Failed"]);
+}
+
+#[test]
+fn shutting_down_says_what_was_cancelled() {
+    let mut stage = Stage::new(ClientTask::Shutdown);
+    stage.give(start());
+    assert_eq!(stage.welcome(1), ["Shutdown"]);
+    assert_eq!(stage.say(&ToClient::ShuttingDown { jobs_cancelled: 2 }), ["close", "report ShutDown"]);
+}

@@ -1,0 +1,362 @@
+//! A worker's control machine against exact lists of what it does; the test plays its Manager.
+
+use super::*;
+use crate::failure::{Cause, Failure, OsError, OsErrorKind};
+use crate::ids::{Epoch, Partition, SessionId, TaskId};
+use crate::job::{CommandLine, FileIdentity, InputFile, JobSpecification, Split, Staging};
+use crate::machine::NetworkAction;
+use crate::time::SECOND_US;
+use crate::wire::message::{
+    FromWorker, Heartbeat, HeartbeatAnswer, InventoryEntry, JobOrder, LaunchOrder, Role, TaskOrder, ToWorker,
+};
+use crate::wire::{Connection, Incoming, datagram};
+use crate::worker::attempt::{MapOutput, Segment};
+use alloc::format;
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr};
+use serde::Serialize;
+
+const MANAGER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7077);
+
+struct Stage {
+    worker: Worker,
+    now: Time,
+    connection: Option<(ConnectionId, Connection)>,
+    sequence: u64,
+}
+
+impl Stage {
+    fn new(slots: u32) -> Stage {
+        let config = WorkerConfig {
+            cluster: "c".into(),
+            manager: MANAGER,
+            incarnation: Incarnation(4),
+            host: "h".into(),
+            slots,
+            shuffle_address: None,
+            sort_bytes: 1 << 20,
+            scratch: PathBytes::from("/scratch"),
+            seed: 1,
+        };
+        Stage { worker: Worker::new(config), now: Time::ZERO, connection: None, sequence: 0 }
+    }
+
+    fn give(&mut self, event: WorkerEvent) -> Vec<String> {
+        self.worker.handle_input(event, self.now);
+        self.drain()
+    }
+
+    fn local(&mut self, input: WorkerInput) -> Vec<String> {
+        self.give(Event::Local(input))
+    }
+
+    fn wake(&mut self) -> Vec<String> {
+        self.now = self.worker.poll_timeout().expect("it waits for something").0;
+        self.worker.handle_timeout(self.now);
+        self.drain()
+    }
+
+    fn say<M: Serialize>(&mut self, message: &M) -> Vec<String> {
+        let (id, connection) = self.connection.as_mut().unwrap();
+        let id = *id;
+        connection.send(message).unwrap();
+        let bytes = connection.unsent().to_vec();
+        connection.sent(bytes.len());
+        self.worker.receive(id, &bytes, self.now);
+        self.drain()
+    }
+
+    /// Dials, greets and registers; what the worker says after its registration.
+    fn register(&mut self, number: u64) -> Vec<String> {
+        assert_eq!(self.wake(), ["dial"]);
+        let id = ConnectionId::dialled(number);
+        self.connection = Some((id, Connection::accept("c", &[Role::Worker])));
+        assert_eq!(
+            self.give(Event::Network(NetworkEvent::Connected { connection: id, local: MANAGER })),
+            ["hello"]
+        );
+        let welcome = self.connection.as_mut().unwrap().1.unsent().to_vec();
+        self.connection.as_mut().unwrap().1.sent(welcome.len());
+        self.worker.receive(id, &welcome, self.now);
+        assert_eq!(self.drain(), ["Register"]);
+        let (session, epoch) = (SessionId(number), Epoch(1));
+        self.say(&ToWorker::Registered {
+            session,
+            epoch,
+            heartbeat_us: 2 * SECOND_US,
+            lease_us: 10 * SECOND_US,
+        })
+    }
+
+    fn answer_heartbeat(&mut self, session: u64) -> Vec<String> {
+        let answer =
+            HeartbeatAnswer { session: SessionId(session), epoch: Epoch(1), sequence: self.sequence };
+        self.give(Event::Network(NetworkEvent::Datagram { from: MANAGER, bytes: datagram::encode(&answer) }))
+    }
+
+    fn close(&mut self) -> Vec<String> {
+        let (connection, _) = self.connection.take().unwrap();
+        self.give(Event::Network(NetworkEvent::Closed { connection, error: None }))
+    }
+
+    fn drain(&mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        while let Some(action) = self.worker.poll_output() {
+            self.worker.check_invariants();
+            match action {
+                Action::Network(NetworkAction::Dial { .. }) => lines.push("dial".into()),
+                Action::Network(NetworkAction::Close { .. }) => lines.push("close".into()),
+                Action::Network(NetworkAction::SendDatagram { bytes, .. }) => {
+                    let heartbeat: Heartbeat = datagram::decode(&bytes).unwrap();
+                    self.sequence = heartbeat.sequence;
+                    lines.push(format!("heartbeat {} running {}", heartbeat.sequence, heartbeat.running));
+                }
+                Action::Network(NetworkAction::Transmit { connection }) => self.pull(connection, &mut lines),
+                Action::Local(request) => lines.push(match request {
+                    WorkerRequest::Start(attempt, _) => format!("start {}", attempt.file_stem()),
+                    WorkerRequest::Kill(attempt) => format!("kill {}", attempt.file_stem()),
+                    WorkerRequest::Shuffle(command) => first_word(&format!("shuffle {command:?}")),
+                    WorkerRequest::Notice(notice) => first_word(&format!("notice {notice:?}")),
+                    WorkerRequest::Stopped => "stopped".into(),
+                }),
+            }
+        }
+        lines
+    }
+
+    fn pull(&mut self, id: ConnectionId, lines: &mut Vec<String>) {
+        let bytes = self.worker.unsent(id).to_vec();
+        self.worker.sent(id, bytes.len(), self.now);
+        let Some((_, connection)) = &mut self.connection else { return };
+        connection.receive(&bytes);
+        while let Some(incoming) = connection.poll().unwrap() {
+            lines.push(match incoming {
+                Incoming::Established(_) => "hello".into(),
+                incoming => match incoming.message().unwrap() {
+                    FromWorker::Inventory { entries, .. } => {
+                        let entries: Vec<_> = entries.iter().map(describe).collect();
+                        format!("Inventory [{}]", entries.join(", "))
+                    }
+                    FromWorker::Ended { attempt, .. } => format!("Ended {}", attempt.file_stem()),
+                    FromWorker::PullOutputs { cursor, .. } => format!("PullOutputs {cursor}"),
+                    message @ (FromWorker::Register { .. }
+                    | FromWorker::Gathered { .. }
+                    | FromWorker::Unfetchable { .. }
+                    | FromWorker::Progress { .. }
+                    | FromWorker::Goodbye) => {
+                        let text = format!("{message:?}");
+                        text.split(|c: char| !c.is_alphanumeric()).next().unwrap().into()
+                    }
+                },
+            });
+        }
+    }
+}
+
+/// `kind Word` of what begins so.
+fn first_word(text: &str) -> String {
+    let (kind, rest) = text.split_once(' ').unwrap();
+    format!("{kind} {}", rest.split(|c: char| !c.is_alphanumeric()).next().unwrap())
+}
+
+fn describe(entry: &InventoryEntry) -> String {
+    let kind = match entry {
+        InventoryEntry::Gathering(_) => "gathering",
+        InventoryEntry::Gathered(_) => "gathered",
+        InventoryEntry::Running(_) => "running",
+        InventoryEntry::Ended(..) => "ended",
+        InventoryEntry::Holding(_) => "holding",
+    };
+    format!("{kind} {}", entry.attempt().file_stem())
+}
+
+fn attempt(task: TaskId) -> AttemptId {
+    AttemptId { job: JobId(1), task, epoch: Epoch(1), number: 0 }
+}
+
+fn launch(task: TaskId) -> ToWorker {
+    let command = |word: &str| CommandLine { words: Vec::from([PathBytes::from(word)]) };
+    let output = PathBytes::from("/data/out");
+    let specification = JobSpecification {
+        name: "n".into(),
+        inputs: Vec::new(),
+        output: output.clone(),
+        mapper: command("m"),
+        reducer: Some(command("r")),
+        reducers: 1,
+        split_bytes: 1,
+        directory: PathBytes::from("/"),
+        environment: Vec::new(),
+        sync: true,
+    };
+    let identity = FileIdentity { inode: 1, size_bytes: 1, modified_ns: 1 };
+    let order = match task {
+        TaskId::Map(_) => TaskOrder::Map {
+            input: InputFile { path: PathBytes::from("/in"), identity },
+            split: Split { input: 0, offset: 0, length_bytes: 1 },
+        },
+        TaskId::Reduce(index) => TaskOrder::Reduce { partition: Partition(index), maps: 1 },
+    };
+    let job = JobOrder { specification, staging: Staging::beside(&output, 9), nonce: 9 };
+    ToWorker::Launch(LaunchOrder { attempt: attempt(task), job, task: order }.into())
+}
+
+fn succeeded() -> Result<AttemptSuccess, Failure> {
+    let segments = Vec::from([Segment::default()]);
+    let map_output = Some(MapOutput { path: PathBytes::from("/scratch/x"), segments });
+    Ok(AttemptSuccess { counters: Counters::default(), map_output })
+}
+
+const MAP: TaskId = TaskId::Map(0);
+const REDUCE: TaskId = TaskId::Reduce(0);
+
+#[test]
+fn registration_is_followed_by_a_heartbeat_and_the_inventory() {
+    let mut stage = Stage::new(1);
+    assert_eq!(stage.register(1), ["heartbeat 1 running 0", "notice Registered", "Inventory []"]);
+    assert_eq!(stage.wake(), ["heartbeat 2 running 0"], "until it is heard it repeats itself soon");
+    let soon = stage.worker.poll_timeout().unwrap().0.since_us(stage.now);
+    assert!(stage.answer_heartbeat(1).is_empty());
+    stage.wake();
+    let later = stage.worker.poll_timeout().unwrap().0.since_us(stage.now);
+    assert!(soon < later, "{soon} {later}");
+}
+
+#[test]
+fn a_map_is_offered_before_its_end_is_told_and_held_once_it_counts() {
+    let mut stage = Stage::new(1);
+    stage.register(1);
+    assert_eq!(stage.say(&launch(MAP)), ["start map-00000-1-0"]);
+    let id = attempt(MAP);
+    assert_eq!(stage.local(WorkerInput::Ended(id, succeeded())), ["shuffle Offer", "Ended map-00000-1-0"]);
+    assert!(stage.say(&ToWorker::Acknowledged { attempt: id, counts: true }).is_empty());
+    assert_eq!(stage.say(&ToWorker::DropJob { job: JobId(1) }), ["shuffle Forget"]);
+}
+
+#[test]
+fn a_map_that_does_not_count_is_withdrawn() {
+    let mut stage = Stage::new(1);
+    stage.register(1);
+    stage.say(&launch(MAP));
+    let id = attempt(MAP);
+    stage.local(WorkerInput::Ended(id, succeeded()));
+    assert_eq!(stage.say(&ToWorker::Acknowledged { attempt: id, counts: false }), ["shuffle Withdraw"]);
+}
+
+#[test]
+fn a_reduce_gathers_without_a_slot_and_runs_when_it_is_given_one() {
+    let mut stage = Stage::new(1);
+    stage.register(1);
+    assert_eq!(stage.say(&launch(REDUCE)), ["shuffle Gather", "PullOutputs 0"]);
+    assert_eq!(stage.say(&launch(MAP)), ["start map-00000-1-0"], "the slot is free");
+    let report = ShuffleReport::Gathered { attempt: attempt(REDUCE), runs: Vec::new(), fetched_bytes: 0 };
+    assert_eq!(stage.local(WorkerInput::Shuffle(report)), ["Gathered"]);
+    assert!(stage.say(&ToWorker::Run { attempt: attempt(REDUCE) }).is_empty(), "the slot is taken here");
+    let lines = stage.local(WorkerInput::Ended(attempt(MAP), succeeded()));
+    assert_eq!(lines, ["shuffle Offer", "Ended map-00000-1-0", "start reduce-00000-1-0"]);
+}
+
+#[test]
+fn what_ended_while_nobody_listened_is_told_in_the_inventory_until_it_is_acknowledged() {
+    let mut stage = Stage::new(2);
+    stage.register(1);
+    stage.say(&launch(MAP));
+    stage.say(&launch(REDUCE));
+    assert!(stage.close().is_empty());
+    assert_eq!(stage.local(WorkerInput::Ended(attempt(MAP), succeeded())), ["shuffle Offer"]);
+    assert_eq!(
+        stage.register(2),
+        [
+            "heartbeat 1 running 0",
+            "notice Registered",
+            "Inventory [ended map-00000-1-0, gathering reduce-00000-1-0]",
+            "PullOutputs 0"
+        ]
+    );
+    stage.say(&ToWorker::Acknowledged { attempt: attempt(MAP), counts: true });
+    stage.close();
+    assert_eq!(stage.register(3)[2], "Inventory [gathering reduce-00000-1-0, holding map-00000-1-0]");
+}
+
+#[test]
+fn a_manager_that_falls_silent_is_dialled_again_and_what_runs_goes_on() {
+    let mut stage = Stage::new(1);
+    stage.register(1);
+    stage.answer_heartbeat(1);
+    stage.say(&launch(MAP));
+    let mut lines = Vec::new();
+    while !lines.contains(&"close".into()) {
+        lines = stage.wake();
+    }
+    assert_eq!(stage.now.as_us(), 10 * SECOND_US, "a lease after its last answer");
+    stage.connection = None;
+    assert_eq!(stage.register(2)[2], "Inventory [running map-00000-1-0]");
+}
+
+#[test]
+fn a_run_that_cannot_be_had_is_told_again_after_a_new_registration() {
+    let mut stage = Stage::new(1);
+    stage.register(1);
+    stage.say(&launch(REDUCE));
+    let cause = Cause::RunUnfetchable { map: attempt(MAP), reason: "x".into() };
+    let report = ShuffleReport::Unfetchable { attempt: attempt(REDUCE), map: attempt(MAP), cause };
+    assert_eq!(stage.local(WorkerInput::Shuffle(report)), ["Unfetchable"]);
+    stage.close();
+    let lines = stage.register(2);
+    assert_eq!(lines[lines.len() - 2..], ["PullOutputs 0", "Unfetchable"]);
+}
+
+#[test]
+fn killing_ends_what_gathers_at_once_and_what_runs_when_it_ended() {
+    let mut stage = Stage::new(1);
+    stage.register(1);
+    stage.say(&launch(REDUCE));
+    stage.say(&launch(MAP));
+    let kill = |task| ToWorker::Kill { attempt: attempt(task) };
+    assert_eq!(stage.say(&kill(REDUCE)), ["shuffle Abandon", "Ended reduce-00000-1-0"]);
+    assert_eq!(stage.say(&kill(MAP)), ["kill map-00000-1-0"]);
+    let killed = Err(Failure::new(Cause::Killed));
+    assert_eq!(stage.local(WorkerInput::Ended(attempt(MAP), killed)), ["Ended map-00000-1-0"]);
+}
+
+#[test]
+fn stopping_says_goodbye_kills_forgets_and_then_ends() {
+    let mut stage = Stage::new(1);
+    stage.register(1);
+    stage.say(&launch(MAP));
+    assert_eq!(stage.local(WorkerInput::Stop), ["Goodbye", "kill map-00000-1-0"]);
+    let killed = Err(Failure::new(Cause::Killed));
+    assert_eq!(
+        stage.local(WorkerInput::Ended(attempt(MAP), killed)),
+        ["shuffle Forget", "close", "stopped"],
+        "the scratch goes once nothing writes into it"
+    );
+}
+
+#[test]
+fn an_absent_manager_is_tried_again_and_that_is_said_once() {
+    let mut stage = Stage::new(1);
+    for number in 1..5 {
+        assert_eq!(stage.wake(), ["dial"]);
+        let connection = ConnectionId::dialled(number);
+        let error = OsError { kind: OsErrorKind::ConnectionRefused, text: "Connection refused".into() };
+        let lines = stage.give(Event::Network(NetworkEvent::DialFailed { connection, error }));
+        assert_eq!(lines.len(), usize::from(number == 1), "{lines:?}");
+    }
+}
+
+#[test]
+fn a_manager_of_another_cluster_ends_the_worker() {
+    let mut stage = Stage::new(1);
+    stage.wake();
+    let id = ConnectionId::dialled(1);
+    stage
+        .worker
+        .handle_input(Event::Network(NetworkEvent::Connected { connection: id, local: MANAGER }), stage.now);
+    while stage.worker.poll_output().is_some() {}
+    let mut other = Connection::accept("other", &[Role::Worker]);
+    other.receive(stage.worker.unsent(id));
+    assert!(other.poll().is_err());
+    stage.worker.receive(id, other.unsent(), stage.now);
+    assert_eq!(stage.drain(), ["close", "notice Refused", "stopped"]);
+}
