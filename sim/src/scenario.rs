@@ -188,7 +188,7 @@ fn faults(seed: u64, workers: u16) -> Vec<PlannedFault> {
         let worker = stream.below(u64::from(workers)) as u16;
         let farewell = *stream.pick(&[Farewell::Close, Farewell::Reset, Farewell::Silence]);
         let stays_away = worker != 0 && stream.chance(Ratio::one_in(3));
-        let back_after_us = (!stays_away).then(|| moment(stream));
+        let back_after_us = (!stays_away).then(|| duration(stream));
         let fault = Fault::CrashWorker { worker, farewell, back_after_us };
         faults.push(PlannedFault { at_us: moment(stream), fault });
     }
@@ -204,17 +204,26 @@ fn faults(seed: u64, workers: u16) -> Vec<PlannedFault> {
             dropped: ratio(stream),
             doubled: ratio(stream),
             late: ratio(stream),
-            lateness: Span { least_us: 0, most_us: moment(stream) },
+            lateness: Span { least_us: 0, most_us: duration(stream) },
         };
-        let (begins_us, lasts_us) = (moment(stream), moment(stream));
+        let (begins_us, lasts_us) = (moment(stream), duration(stream));
         faults.push(PlannedFault { at_us: begins_us, fault: Fault::Weather(weather) });
         faults.push(PlannedFault { at_us: begins_us + lasts_us, fault: Fault::Weather(Weather::FAIR) });
     }
     faults
 }
 
-/// Some time within the first seconds, as likely short as long.
+/// When something strikes: mostly while jobs run, else within the first seconds.
 fn moment(stream: &mut Stream) -> u64 {
+    if stream.chance(Ratio { numerator: 3, denominator: 4 }) {
+        stream.between(200 * MILLISECOND_US, 1_500 * MILLISECOND_US)
+    } else {
+        duration(stream)
+    }
+}
+
+/// How long something lasts: up to seconds, as likely short as long.
+fn duration(stream: &mut Stream) -> u64 {
     let magnitude = stream.between(10, 23);
     stream.between(1, 1 << magnitude)
 }

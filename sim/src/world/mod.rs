@@ -6,8 +6,10 @@
 mod attempt;
 mod client;
 mod environment;
+mod faults;
 mod machines;
 mod manager;
+mod start;
 mod worker;
 
 pub use machines::{CoreMachines, Machines};
@@ -16,8 +18,7 @@ use crate::checker::{self, Violation, WorkerAtRest};
 use crate::disk::FileSystem;
 use crate::names::{Host, Part, ProcessId};
 use crate::network::{Delivery, Farewell, Network};
-use crate::node::Clock;
-use crate::scenario::{Fault, Pace, Scenario};
+use crate::scenario::{Pace, Scenario};
 use crate::schedule::Schedule;
 use crate::stream::Stream;
 use crate::trace::{Trace, Transcript};
@@ -26,19 +27,13 @@ use client::ClientProcess;
 use environment::{Computer, Cue, Environment, Event, ManagerOccurrence};
 use manager::ManagerProcess;
 use std::collections::BTreeMap;
-use windrow_core::client::{ClientConfig, ClientInput, ClientReport, ClientTask};
-use windrow_core::ids::{Epoch, Incarnation, SubmissionKey};
+use windrow_core::client::{ClientInput, ClientReport, ClientTask};
+use windrow_core::ids::SubmissionKey;
 use windrow_core::job::{JobReport, PathBytes};
-use windrow_core::manager::ManagerConfig;
 use windrow_core::time::{SECOND_US, Time};
-use windrow_core::worker::shuffle::ShuffleConfig;
-use windrow_core::worker::{WorkerConfig, WorkerInput};
+use windrow_core::worker::WorkerInput;
 use worker::WorkerProcess;
 
-/// The cluster's name in every world.
-const CLUSTER: &str = "sim";
-/// For how long a client tries an absent Manager again.
-const PATIENCE_US: u64 = 60 * SECOND_US;
 /// How long after the last fault every job must have ended.
 const LIVENESS_US: u64 = 600 * SECOND_US;
 /// How long, beyond two leases, the world is left alone before it is looked at.
@@ -352,114 +347,6 @@ impl<M: Machines> World<M> {
         }
         let found = checker::at_rest(&self.scenario, &self.reports, &self.environment.shared, &workers);
         self.violations.extend(found);
-    }
-
-    fn start_manager(&mut self) {
-        let process = self.new_life(Host::Manager);
-        let setting = &self.scenario.manager;
-        let config = ManagerConfig {
-            cluster: CLUSTER.into(),
-            epoch: Epoch(u64::from(process.life) + 1),
-            heartbeat_us: setting.heartbeat_us,
-            lease_us: setting.lease_us,
-            seed: self.draw(&format!("seed of {process}")),
-        };
-        let manager =
-            ManagerProcess::start(process, setting.clock, M::manager(config), &mut self.environment);
-        self.processes.insert(process, Process::Manager(manager));
-    }
-
-    fn start_worker(&mut self, index: u16) {
-        let host = Host::Worker(index);
-        if self.processes.keys().any(|process| process.host == host) {
-            return;
-        }
-        let process = self.new_life(host);
-        let setting = &self.scenario.workers[usize::from(index)];
-        let incarnation = Incarnation(self.draw(&format!("incarnation of {process}")));
-        let config = WorkerConfig {
-            cluster: CLUSTER.into(),
-            manager: Host::Manager.control_address(),
-            incarnation,
-            host: host.to_string(),
-            slots: setting.slots,
-            shuffle_address: Some(host.shuffle_address()),
-            sort_bytes: setting.sort_bytes,
-            scratch: format!("/scratch/{index}").as_str().into(),
-            seed: self.draw(&format!("seed of {process}")),
-        };
-        let seed = self.draw(&format!("seed of the shuffle of {process}"));
-        let shuffle = ShuffleConfig { cluster: CLUSTER.into(), incarnation, seed };
-        let worker = WorkerProcess::start(process, setting.clock, config, shuffle, &mut self.environment);
-        self.processes.insert(process, Process::Worker(Box::new(worker)));
-        self.reap(process);
-    }
-
-    fn start_client(&mut self, index: u16, task: ClientTask) -> ProcessId {
-        let process = self.new_life(Host::Client(index));
-        let config = ClientConfig {
-            cluster: CLUSTER.into(),
-            manager: Host::Manager.control_address(),
-            manager_name: "the manager".into(),
-            patience_us: PATIENCE_US,
-            task,
-            seed: self.draw(&format!("seed of {process}")),
-        };
-        let clock = Clock { ahead_us: 0 };
-        let client = ClientProcess::start(process, clock, M::client(config), &mut self.environment);
-        self.processes.insert(process, Process::Client(client));
-        self.reap(process);
-        process
-    }
-
-    fn new_life(&mut self, host: Host) -> ProcessId {
-        let life = self.lives.entry(host).and_modify(|life| *life += 1).or_insert(0);
-        let process = ProcessId { host, life: *life };
-        self.environment.trace.remark(self.environment.schedule.now(), &format!("{process} starts"));
-        process
-    }
-
-    fn draw(&self, name: &str) -> u64 {
-        Stream::new(self.scenario.seed, name).number()
-    }
-
-    fn strike(&mut self, index: usize) {
-        let fault = self.scenario.faults[index].fault.clone();
-        let struck = match fault {
-            Fault::CrashWorker { worker, farewell, back_after_us } => {
-                self.crash(Host::Worker(worker), worker, farewell, back_after_us)
-            }
-            Fault::ResetConnection => {
-                let Environment { network, schedule, .. } = &mut self.environment;
-                let reset = network.reset_one(&mut self.fault_stream, schedule);
-                reset.map(|(one, other)| format!("the connection of {one} and {other} is reset"))
-            }
-            Fault::Weather(weather) => {
-                self.environment.network.weather = weather;
-                Some(format!("{weather:?}"))
-            }
-        };
-        if let Some(struck) = struck {
-            self.environment.trace.remark(self.environment.schedule.now(), &struck);
-            self.faults_struck.push(struck);
-        }
-    }
-
-    fn crash(
-        &mut self,
-        host: Host,
-        worker: u16,
-        farewell: Farewell,
-        back_after_us: Option<u64>,
-    ) -> Option<String> {
-        let process = *self.processes.keys().find(|process| process.host == host)?;
-        if let Some(Process::Worker(worker)) = self.end_process(process, farewell) {
-            worker.vanish(&mut self.environment);
-        }
-        if let Some(us) = back_after_us {
-            self.environment.schedule.after(us, Event::Cue(Cue::StartWorker(worker)));
-        }
-        Some(format!("{process} crashed ({farewell:?})"))
     }
 }
 

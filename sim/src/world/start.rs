@@ -1,0 +1,91 @@
+//! How processes come to life: owns what each is configured with, drawn from the scenario and the process's name.
+
+use super::client::ClientProcess;
+use super::manager::ManagerProcess;
+use super::worker::WorkerProcess;
+use super::{Machines, Process, World};
+use crate::names::{Host, ProcessId};
+use crate::node::Clock;
+use crate::stream::Stream;
+use windrow_core::client::{ClientConfig, ClientTask};
+use windrow_core::ids::{Epoch, Incarnation};
+use windrow_core::manager::ManagerConfig;
+use windrow_core::time::SECOND_US;
+use windrow_core::worker::WorkerConfig;
+use windrow_core::worker::shuffle::ShuffleConfig;
+
+/// The cluster's name in every world.
+const CLUSTER: &str = "sim";
+/// For how long a client tries an absent Manager again.
+const PATIENCE_US: u64 = 60 * SECOND_US;
+
+impl<M: Machines> World<M> {
+    pub(super) fn start_manager(&mut self) {
+        let process = self.new_life(Host::Manager);
+        let setting = &self.scenario.manager;
+        let config = ManagerConfig {
+            cluster: CLUSTER.into(),
+            epoch: Epoch(u64::from(process.life) + 1),
+            heartbeat_us: setting.heartbeat_us,
+            lease_us: setting.lease_us,
+            seed: self.draw(&format!("seed of {process}")),
+        };
+        let manager =
+            ManagerProcess::start(process, setting.clock, M::manager(config), &mut self.environment);
+        self.processes.insert(process, Process::Manager(manager));
+    }
+
+    pub(super) fn start_worker(&mut self, index: u16) {
+        let host = Host::Worker(index);
+        if self.processes.keys().any(|process| process.host == host) {
+            return;
+        }
+        let process = self.new_life(host);
+        let setting = &self.scenario.workers[usize::from(index)];
+        let incarnation = Incarnation(self.draw(&format!("incarnation of {process}")));
+        let config = WorkerConfig {
+            cluster: CLUSTER.into(),
+            manager: Host::Manager.control_address(),
+            incarnation,
+            host: host.to_string(),
+            slots: setting.slots,
+            shuffle_address: Some(host.shuffle_address()),
+            sort_bytes: setting.sort_bytes,
+            scratch: format!("/scratch/{index}").as_str().into(),
+            seed: self.draw(&format!("seed of {process}")),
+        };
+        let seed = self.draw(&format!("seed of the shuffle of {process}"));
+        let shuffle = ShuffleConfig { cluster: CLUSTER.into(), incarnation, seed };
+        let worker = WorkerProcess::start(process, setting.clock, config, shuffle, &mut self.environment);
+        self.processes.insert(process, Process::Worker(Box::new(worker)));
+        self.reap(process);
+    }
+
+    pub(super) fn start_client(&mut self, index: u16, task: ClientTask) -> ProcessId {
+        let process = self.new_life(Host::Client(index));
+        let config = ClientConfig {
+            cluster: CLUSTER.into(),
+            manager: Host::Manager.control_address(),
+            manager_name: "the manager".into(),
+            patience_us: PATIENCE_US,
+            task,
+            seed: self.draw(&format!("seed of {process}")),
+        };
+        let clock = Clock { ahead_us: 0 };
+        let client = ClientProcess::start(process, clock, M::client(config), &mut self.environment);
+        self.processes.insert(process, Process::Client(client));
+        self.reap(process);
+        process
+    }
+
+    pub(super) fn new_life(&mut self, host: Host) -> ProcessId {
+        let life = self.lives.entry(host).and_modify(|life| *life += 1).or_insert(0);
+        let process = ProcessId { host, life: *life };
+        self.environment.trace.remark(self.environment.schedule.now(), &format!("{process} starts"));
+        process
+    }
+
+    pub(super) fn draw(&self, name: &str) -> u64 {
+        Stream::new(self.scenario.seed, name).number()
+    }
+}
