@@ -17,6 +17,9 @@ mod run_file;
 pub(crate) mod session;
 pub mod shuffle;
 
+#[cfg(test)]
+mod tests;
+
 use crate::failure::Failure;
 use crate::ids::{AttemptId, ConnectionId, Incarnation, JobId};
 use crate::job::{Counters, PathBytes};
