@@ -124,7 +124,7 @@ impl AttemptBase {
                     self.fail(Cause::InputChanged { path });
                     return None;
                 }
-                Some(request)
+                (!self.has_failed()).then_some(request)
             }
             Err(error) => {
                 self.refused(purpose, error);

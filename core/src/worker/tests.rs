@@ -427,7 +427,7 @@ fn chances(kind: u64) -> Chances {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
 
     #[test]
     fn a_map_ends_once_and_holds_nothing(seed: u64, kind: u64, count in 0u32..3_000, width in 1usize..2_000) {
