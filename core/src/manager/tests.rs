@@ -630,3 +630,104 @@ fn a_job_that_makes_no_sense_is_refused() {
         ["Client Refused"]
     );
 }
+
+#[test]
+fn a_job_with_a_long_name_ends_and_the_manager_lives() {
+    let mut stage = Stage::new();
+    let client = stage.connect(Role::Client);
+    let specification = JobSpecification { name: "n".repeat(3 << 20), ..specification(0) };
+    stage.say(client, &FromClient::Submit { key: SubmissionKey(1), specification });
+    stage.settle();
+    // Either it is refused at once, or it is told how it ended; the name stands in the report and in its failure.
+    if !stage.operations.is_empty() {
+        stage.answer(FileAnswer::Found(true));
+        stage.settle();
+        stage.answer(FileAnswer::Done);
+        let lines = stage.settle();
+        assert!(lines.contains(&"Client Ended OutputExists".into()), "{lines:?}");
+    }
+}
+
+#[test]
+fn a_task_order_of_a_job_with_a_large_environment_can_be_sent() {
+    let mut stage = Stage::new();
+    let (_, client) = worker_and_client(&mut stage, 1);
+    let environment = vec![(PathBytes::from("A"), PathBytes(vec![b'a'; (4 << 20) - 200]))];
+    let specification = JobSpecification { environment, ..specification(0) };
+    stage.say(client, &FromClient::Submit { key: SubmissionKey(1), specification });
+    stage.settle();
+    if !stage.operations.is_empty() {
+        for answer in [
+            FileAnswer::Found(false),
+            FileAnswer::Listed(Ok(vec![InputFile {
+                path: PathBytes(vec![b'/'; 300]),
+                ..inputs(1).remove(0)
+            }])),
+            FileAnswer::Done,
+            FileAnswer::Done,
+        ] {
+            stage.answer(answer);
+        }
+        stage.settle();
+    }
+}
+
+#[test]
+fn the_report_of_a_job_that_outlives_a_thousand_others_is_kept() {
+    let mut stage = Stage::new();
+    let client = stage.connect(Role::Client);
+    let mut run = |key: u64, is_left: bool| {
+        stage.say(client, &FromClient::Submit { key: SubmissionKey(key), specification: specification(0) });
+        stage.settle();
+        if is_left {
+            return stage.operations.remove(0);
+        }
+        let operation = stage.operations[0];
+        stage.answer(FileAnswer::Found(true));
+        stage.settle();
+        stage.answer(FileAnswer::Done);
+        stage.settle();
+        operation
+    };
+    let first = run(1, true);
+    for key in 2..1_003 {
+        run(key, false);
+    }
+    stage.operations.push(first);
+    stage.answer(FileAnswer::Found(true));
+    stage.settle();
+    stage.answer(FileAnswer::Done);
+    let lines = stage.settle();
+    assert!(lines.contains(&"Client Ended OutputExists".into()), "{lines:?}");
+    assert_eq!(stage.say(client, &FromClient::Watch { job: JobId(1) }), ["Client Ended OutputExists"]);
+}
+
+#[test]
+fn staging_is_removed_only_when_no_attempt_can_write_into_it_any_more() {
+    let mut stage = Stage::new();
+    let (slow, client) = worker_and_client(&mut stage, 1);
+    stage.job(client, 1, 0);
+    let [first] = stage.launched[..] else { panic!("one attempt") };
+    // The worker is taken for lost while it writes; another executes the task too, and the first one wins after all.
+    stage.close(slow);
+    stage.wait(SECOND_US);
+    let other = stage.worker(2, 1);
+    stage.heartbeat(other, 1);
+    stage.settle();
+    let [_, second] = stage.launched[..] else { panic!("another attempt") };
+    let back = stage.connect(Role::Worker);
+    stage.register(back, 1, 1);
+    let entries = vec![InventoryEntry::Ended(first, AttemptResult::Succeeded(Counters::default()))];
+    let mut lines = stage.say(back, &FromWorker::Inventory { entries, jobs: vec![], last: true });
+    lines.extend(stage.settle());
+    assert!(lines.contains(&format!("Worker Kill {}", second.file_stem())), "{lines:?}");
+    let mut lines = Vec::new();
+    while !stage.operations.is_empty() {
+        lines.extend(stage.answer(FileAnswer::Done));
+        lines.extend(stage.settle());
+    }
+    assert!(
+        !lines.contains(&"file remove STAGING".into()),
+        "the attempt that was killed has not said that it ended: {lines:?}"
+    );
+}

@@ -2,6 +2,9 @@
 //!
 //! Knows nothing of splits or runs. Invariant: `Ended` is given once, when no request is under way and no program is left.
 
+#[cfg(test)]
+mod tests;
+
 use super::attempt::{AttemptOutput, AttemptSetting, AttemptSuccess};
 use super::disk::{DiskReply, DiskRequest};
 use super::program::ProgramLife;
@@ -124,7 +127,7 @@ impl AttemptBase {
                     self.fail(Cause::InputChanged { path });
                     return None;
                 }
-                Some(request)
+                (!self.has_failed()).then_some(request)
             }
             Err(error) => {
                 self.refused(purpose, error);

@@ -101,7 +101,7 @@ impl MapAttempt {
             self.base.note_input(InputRange { path, offset, length_bytes });
             return self.base.continue_failing();
         }
-        if self.base.ask_next() {
+        if self.base.is_ended() || self.base.ask_next() {
             return;
         }
         match &mut self.stage {

@@ -10,6 +10,9 @@ mod gather;
 mod machine;
 mod serve;
 
+#[cfg(test)]
+mod tests;
+
 pub use machine::{Shuffle, ShuffleTimer};
 
 use super::attempt::{MapOutput, RunLocation};
