@@ -90,6 +90,15 @@ pub enum TaskId {
     Reduce(u32),
 }
 
+impl TaskId {
+    /// Its place among the tasks of its kind.
+    pub const fn index(self) -> u32 {
+        match self {
+            TaskId::Map(index) | TaskId::Reduce(index) => index,
+        }
+    }
+}
+
 impl fmt::Display for TaskId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

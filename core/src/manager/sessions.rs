@@ -12,7 +12,7 @@ use super::registry::Link;
 use crate::failure::{Cause, Failure, Fault};
 use crate::ids::{AttemptId, ConnectionId, Incarnation, JobId, TaskId};
 use crate::job::Counters;
-use crate::limits::{ATTEMPTS_PER_TASK, PAGE_ENTRIES, SHUFFLE_FAILURES_PER_TASK};
+use crate::limits::{ATTEMPTS_PER_TASK, INVENTORY_ENTRIES_MAX, PAGE_ENTRIES, SHUFFLE_FAILURES_PER_TASK};
 use crate::wire::Violation;
 use crate::wire::message::{AttemptResult, FromWorker, InventoryEntry, OutputEntry, ToWorker, Verdict};
 use crate::worker::shuffle::MapLocation;
@@ -28,6 +28,7 @@ impl Manager {
         let FromWorker::Register { incarnation, host, slots, shuffle_address } = message else {
             return Err(Violation::OutOfPlace("a worker registers first"));
         };
+        self.timers.cancel(ManagerTimer::Handshake(connection));
         if slots == 0 {
             return Err(Violation::OutOfPlace("a worker has slots"));
         }
@@ -77,7 +78,7 @@ impl Manager {
                 if link != Some(Link::Telling(connection)) {
                     return Err(Violation::OutOfPlace("an inventory after its last page"));
                 }
-                self.inventory_told(incarnation, connection, entries, last);
+                self.inventory_told(incarnation, connection, entries, last)?;
                 for job in
                     jobs.into_iter().filter(|job| !self.executions.contains_key(job)).collect::<Vec<_>>()
                 {
@@ -88,7 +89,9 @@ impl Manager {
             FromWorker::PullOutputs { job, cursor } => {
                 self.outputs_pulled(incarnation, connection, job, cursor)
             }
-            FromWorker::Unfetchable { attempt, map, cause } => self.unfetchable(attempt, map, cause),
+            FromWorker::Unfetchable { attempt, map, cause } => {
+                self.unfetchable(incarnation, attempt, map, cause)
+            }
             FromWorker::Progress { attempts } => {
                 for progress in attempts {
                     self.attempts.progress(progress.attempt, progress.runs_gathered, progress.counters);
@@ -108,9 +111,12 @@ impl Manager {
         connection: ConnectionId,
         entries: Vec<InventoryEntry>,
         last: bool,
-    ) {
+    ) -> Result<(), Violation> {
         let told = self.inventories.entry(incarnation).or_default();
         told.extend(entries.iter().map(InventoryEntry::attempt));
+        if told.len() > INVENTORY_ENTRIES_MAX {
+            return Err(Violation::OutOfPlace("an inventory without end"));
+        }
         let mut verdicts = Vec::new();
         for entry in entries {
             let id = entry.attempt();
@@ -141,6 +147,7 @@ impl Manager {
         if last {
             self.inventory_complete(incarnation, connection);
         }
+        Ok(())
     }
 
     fn judge_attempt(
@@ -240,7 +247,15 @@ impl Manager {
         }
     }
 
-    fn unfetchable(&mut self, attempt: AttemptId, map: AttemptId, cause: Cause) {
+    fn unfetchable(&mut self, incarnation: Incarnation, attempt: AttemptId, map: AttemptId, cause: Cause) {
+        let is_gathering = self.attempts.get(attempt).is_some_and(|under_way| {
+            under_way.holder == incarnation
+                && under_way.stage == AttemptStage::Gathering
+                && !under_way.is_killed
+        });
+        if !is_gathering {
+            return;
+        }
         tracing::warn!(%attempt, "a run cannot be had: {cause}");
         if !self.revoke_output(map) {
             return;
@@ -317,7 +332,7 @@ impl Manager {
         execution.attempts_failed += 1;
         let (tasks, index) = execution.tasks_of(id.task);
         let failures = tasks.count_failure(index, fault);
-        if fault == Fault::Worker {
+        if matches!(fault, Fault::Worker | Fault::Program) {
             tasks.avoid(index, holder);
         }
         failure.attempts_failed = failures.total();
@@ -395,14 +410,11 @@ impl Manager {
     fn revoke_output(&mut self, map: AttemptId) -> bool {
         let TaskId::Map(map_index) = map.task else { return false };
         let is_running = self.executions.get(&map.job).is_some_and(|execution| execution.is_running());
-        let winner = self.jobs.active(map.job).and_then(|job| job.winner(map.task));
-        if !is_running || winner.is_none_or(|winner| winner.attempt != map) {
-            return false;
-        }
+        let winner = self.jobs.active(map.job).and_then(|job| job.winner(map.task)).copied();
+        let Some(winner) = winner.filter(|winner| is_running && winner.attempt == map) else { return false };
         self.record(Record::OutputRevoked { attempt: map });
-        let won = self.jobs.active(map.job).expect("its execution runs").counters();
         let execution = self.executions.get_mut(&map.job).expect("it runs");
-        execution.won = won;
+        execution.won.subtract(&winner.counters);
         execution.maps.done -= 1;
         execution.maps.waiting.insert(map_index);
         self.push_output(map.job, OutputEntry { map_index, location: None });

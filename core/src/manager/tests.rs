@@ -38,7 +38,7 @@ impl Stage {
     fn new() -> Stage {
         let config = ManagerConfig {
             cluster: "c".into(),
-            epoch: Epoch(3),
+            epoch: Epoch(1),
             heartbeat_us: 2 * SECOND_US,
             lease_us: 10 * SECOND_US,
             seed: 1,
@@ -325,7 +325,7 @@ fn a_job_from_submission_to_published_output() {
     );
     assert_eq!(
         stage.persist(),
-        ["Worker Launch map-00000-3-0", "Worker Launch map-00001-3-0", "Worker Launch reduce-00000-3-0"]
+        ["Worker Launch map-00000-1-0", "Worker Launch map-00001-1-0", "Worker Launch reduce-00000-1-0"]
     );
     let [first, second, reduce] = stage.launched[..] else { panic!("three attempts") };
     assert!(stage.say(worker, &FromWorker::PullOutputs { job: JobId(1), cursor: 0 }).is_empty());
@@ -334,24 +334,24 @@ fn a_job_from_submission_to_published_output() {
     assert_eq!(said, ["append TaskWon"], "an end is acknowledged when it is durable");
     assert_eq!(
         stage.persist(),
-        ["Worker Outputs from 0: [(1, true)]", "Worker Acknowledged map-00001-3-0 true"]
+        ["Worker Outputs from 0: [(1, true)]", "Worker Acknowledged map-00001-1-0 true"]
     );
-    assert_eq!(stage.ended(worker, first), ["append TaskWon", "Worker Acknowledged map-00000-3-0 true"]);
+    assert_eq!(stage.ended(worker, first), ["append TaskWon", "Worker Acknowledged map-00000-1-0 true"]);
     assert_eq!(
         stage.say(worker, &FromWorker::PullOutputs { job: JobId(1), cursor: 1 }),
         ["Worker Outputs from 1: [(0, true)]"]
     );
-    assert_eq!(stage.say(worker, &FromWorker::Gathered { attempt: reduce }), ["Worker Run reduce-00000-3-0"]);
+    assert_eq!(stage.say(worker, &FromWorker::Gathered { attempt: reduce }), ["Worker Run reduce-00000-1-0"]);
     assert_eq!(
         stage.ended(worker, reduce),
         [
             "append TaskWon",
             "append JobCommitting",
             "file mkdir output",
-            "Worker Acknowledged reduce-00000-3-0 true"
+            "Worker Acknowledged reduce-00000-1-0 true"
         ]
     );
-    assert_eq!(stage.answer(FileAnswer::Done), ["file rename reduce-00000-3-0 part-00000"]);
+    assert_eq!(stage.answer(FileAnswer::Done), ["file rename reduce-00000-1-0 part-00000"]);
     assert_eq!(stage.answer(FileAnswer::Done), ["file write _SUCCESS"]);
     assert_eq!(stage.answer(FileAnswer::Done), ["file sync output"]);
     assert_eq!(stage.answer(FileAnswer::Done), ["file rename output out"]);
@@ -369,12 +369,12 @@ fn a_map_only_job_publishes_what_the_mappers_printed() {
     let first = stage.launched[0];
     assert_eq!(
         stage.ended(worker, first),
-        ["append TaskWon", "Worker Acknowledged map-00000-3-0 true", "Worker Launch map-00001-3-0"]
+        ["append TaskWon", "Worker Acknowledged map-00000-1-0 true", "Worker Launch map-00001-1-0"]
     );
     let second = stage.launched[1];
     stage.ended(worker, second);
-    assert_eq!(stage.answer(FileAnswer::Done), ["file rename map-00000-3-0 part-00000"]);
-    assert_eq!(stage.answer(FileAnswer::Done), ["file rename map-00001-3-0 part-00001"]);
+    assert_eq!(stage.answer(FileAnswer::Done), ["file rename map-00000-1-0 part-00000"]);
+    assert_eq!(stage.answer(FileAnswer::Done), ["file rename map-00001-1-0 part-00001"]);
 }
 
 #[test]
@@ -422,7 +422,7 @@ fn a_worker_that_was_never_heard_gets_no_task() {
     let client = stage.connect(Role::Client);
     let lines = stage.job(client, 1, 0);
     assert!(lines.iter().all(|line| !line.contains("Launch")), "{lines:?}");
-    assert_eq!(stage.heartbeat(worker, 1), ["heartbeat 1 answered", "Worker Launch map-00000-3-0"]);
+    assert_eq!(stage.heartbeat(worker, 1), ["heartbeat 1 answered", "Worker Launch map-00000-1-0"]);
 }
 
 #[test]
@@ -432,17 +432,47 @@ fn a_program_that_fails_is_tried_four_times() {
     stage.job(client, 1, 0);
     for number in 0..3 {
         let attempt = stage.launched[number];
-        let again = format!("Worker Launch map-00000-3-{}", number + 1);
-        let acknowledged = format!("Worker Acknowledged map-00000-3-{number} false");
+        let again = format!("Worker Launch map-00000-1-{}", number + 1);
+        let acknowledged = format!("Worker Acknowledged map-00000-1-{number} false");
         assert_eq!(stage.failed(worker, attempt, program_failed()), [acknowledged, again]);
     }
     let last = stage.launched[3];
     assert_eq!(
         stage.failed(worker, last, program_failed()),
-        ["file remove STAGING", "Worker Acknowledged map-00000-3-3 false"]
+        ["file remove STAGING", "Worker Acknowledged map-00000-1-3 false"]
     );
     stage.answer(FileAnswer::Done);
     assert_eq!(stage.settle(), ["Client Ended ProgramFailed", "Worker DropJob { job: JobId(1) }"]);
+}
+
+#[test]
+fn who_says_nothing_after_the_handshake_is_not_kept() {
+    let mut stage = Stage::new();
+    stage.connect(Role::Client);
+    stage.connect(Role::Worker);
+    assert_eq!(stage.wait(10 * SECOND_US), ["close", "close"]);
+}
+
+#[test]
+fn the_numbers_of_jobs_do_not_repeat_in_the_next_life() {
+    let mut jobs = super::jobs::Jobs::default();
+    jobs.apply(Record::EpochBegan { epoch: Epoch(1) });
+    let first = jobs.next_id();
+    jobs.apply(Record::EpochBegan { epoch: Epoch(2) });
+    assert_eq!(first, JobId(1));
+    assert!(jobs.next_id() > JobId(1_000_000));
+}
+
+#[test]
+fn a_report_of_a_run_that_nobody_gathers_changes_nothing() {
+    let mut stage = Stage::new();
+    let (worker, client) = worker_and_client(&mut stage, 1);
+    stage.job(client, 1, 1);
+    let (map, reduce) = (stage.launched[0], stage.launched[1]);
+    stage.ended(worker, map);
+    stage.say(worker, &FromWorker::Gathered { attempt: reduce });
+    let cause = Cause::RunUnfetchable { map, reason: "x".into() };
+    assert!(stage.say(worker, &FromWorker::Unfetchable { attempt: reduce, map, cause }).is_empty());
 }
 
 #[test]
@@ -451,14 +481,14 @@ fn a_task_that_a_worker_failed_goes_to_another_even_if_it_must_wait() {
     let (first, client) = worker_and_client(&mut stage, 1);
     stage.job(client, 2, 0);
     let second = stage.worker(2, 1);
-    assert_eq!(stage.heartbeat(second, 1), ["heartbeat 1 answered", "Worker Launch map-00001-3-0"]);
+    assert_eq!(stage.heartbeat(second, 1), ["heartbeat 1 answered", "Worker Launch map-00001-1-0"]);
     let (map, other) = (stage.launched[0], stage.launched[1]);
     let error = OsError { kind: OsErrorKind::NoSpace, text: "No space left on device".into() };
     let full = Cause::Scratch { path: PathBytes::from("/scratch"), error };
-    assert_eq!(stage.failed(first, map, full), ["Worker Acknowledged map-00000-3-0 false"]);
+    assert_eq!(stage.failed(first, map, full), ["Worker Acknowledged map-00000-1-0 false"]);
     assert_eq!(
         stage.ended(second, other),
-        ["append TaskWon", "Worker Acknowledged map-00001-3-0 true", "Worker Launch map-00000-3-1"]
+        ["append TaskWon", "Worker Acknowledged map-00001-1-0 true", "Worker Launch map-00000-1-1"]
     );
 }
 
@@ -484,10 +514,10 @@ fn cancelling_waits_until_nothing_of_the_job_runs() {
     let (worker, client) = worker_and_client(&mut stage, 1);
     stage.job(client, 1, 0);
     let map = stage.launched[0];
-    assert_eq!(stage.say(client, &FromClient::Cancel { job: JobId(1) }), ["Worker Kill map-00000-3-0"]);
+    assert_eq!(stage.say(client, &FromClient::Cancel { job: JobId(1) }), ["Worker Kill map-00000-1-0"]);
     assert_eq!(
         stage.failed(worker, map, Cause::Killed),
-        ["Worker Acknowledged map-00000-3-0 false", "file remove STAGING"]
+        ["Worker Acknowledged map-00000-1-0 false", "file remove STAGING"]
     );
     stage.answer(FileAnswer::Done);
     assert_eq!(stage.settle(), ["Client Ended Cancelled", "Worker DropJob { job: JobId(1) }"]);
@@ -513,7 +543,7 @@ fn a_silent_worker_is_lost_and_its_finished_maps_run_elsewhere() {
     let (first, client) = worker_and_client(&mut stage, 1);
     stage.job(client, 2, 1);
     let (map, reduce) = (stage.launched[0], stage.launched[1]);
-    assert_eq!((map.file_stem(), reduce.file_stem()), ("map-00000-3-0".into(), "reduce-00000-3-0".into()));
+    assert_eq!((map.file_stem(), reduce.file_stem()), ("map-00000-1-0".into(), "reduce-00000-1-0".into()));
     stage.ended(first, map);
     let second = stage.worker(2, 1);
     stage.now = stage.now.after(9 * SECOND_US);
@@ -521,8 +551,8 @@ fn a_silent_worker_is_lost_and_its_finished_maps_run_elsewhere() {
     let lines = stage.wait(2 * SECOND_US);
     assert_eq!(lines, ["close", "append OutputRevoked", "Client Progress Running"], "{lines:?}");
     let lines = stage.settle();
-    assert!(lines.contains(&"Worker Launch map-00000-3-1".into()), "{lines:?}");
-    assert!(lines.contains(&"Worker Launch reduce-00000-3-1".into()), "{lines:?}");
+    assert!(lines.contains(&"Worker Launch map-00000-1-1".into()), "{lines:?}");
+    assert!(lines.contains(&"Worker Launch reduce-00000-1-1".into()), "{lines:?}");
 }
 
 #[test]
@@ -552,7 +582,7 @@ fn a_worker_that_does_not_dial_again_is_lost_after_the_grace() {
     stage.heartbeat(second, 1);
     stage.close(first);
     let lines = stage.wait(SECOND_US);
-    assert!(lines.contains(&"Worker Launch map-00000-3-1".into()), "{lines:?}");
+    assert!(lines.contains(&"Worker Launch map-00000-1-1".into()), "{lines:?}");
 }
 
 #[test]
@@ -564,13 +594,13 @@ fn what_an_inventory_does_not_name_is_lost() {
     let again = stage.connect(Role::Worker);
     stage.register(again, 1, 1);
     stage.say(again, &FromWorker::Inventory { entries: vec![], jobs: vec![], last: true });
-    assert_eq!(stage.heartbeat(again, 1), ["heartbeat 1 answered", "Worker Launch map-00000-3-1"]);
+    assert_eq!(stage.heartbeat(again, 1), ["heartbeat 1 answered", "Worker Launch map-00000-1-1"]);
 }
 
 #[test]
 fn late_and_doubled_heartbeats_change_nothing() {
     let mut stage = Stage::new();
-    let (worker, _) = worker_and_client(&mut stage, 1);
+    let worker = stage.worker(1, 1);
     stage.heartbeat(worker, 5);
     stage.now = stage.now.after(9 * SECOND_US);
     assert_eq!(stage.heartbeat(worker, 5), ["heartbeat 5 answered"]);
@@ -591,7 +621,7 @@ fn a_run_that_cannot_be_fetched_makes_its_map_run_again() {
         stage.say(worker, &FromWorker::Unfetchable { attempt: reduce, map, cause }),
         ["append OutputRevoked"]
     );
-    assert_eq!(stage.persist(), ["Worker Outputs from 1: [(0, false)]", "Worker Launch map-00000-3-1"]);
+    assert_eq!(stage.persist(), ["Worker Outputs from 1: [(0, false)]", "Worker Launch map-00000-1-1"]);
 }
 
 #[test]
@@ -601,7 +631,7 @@ fn shutting_down_cancels_cleans_and_tells_everyone() {
     stage.job(client, 1, 0);
     let map = stage.launched[0];
     let operator = stage.connect(Role::Client);
-    assert_eq!(stage.say(operator, &FromClient::Shutdown), ["Worker Kill map-00000-3-0"]);
+    assert_eq!(stage.say(operator, &FromClient::Shutdown), ["Worker Kill map-00000-1-0"]);
     stage.failed(worker, map, Cause::Killed);
     stage.answer(FileAnswer::Done);
     assert_eq!(
