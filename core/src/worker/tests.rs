@@ -201,10 +201,10 @@ fn launch(task: TaskId) -> ToWorker {
     ToWorker::Launch(LaunchOrder { attempt: attempt(task), job, task: order }.into())
 }
 
-fn succeeded() -> Result<AttemptSuccess, Failure> {
+fn success() -> AttemptSuccess {
     let segments = Vec::from([Segment::default()]);
     let map_output = Some(MapOutput { path: PathBytes::from("/scratch/x"), segments });
-    Ok(AttemptSuccess { counters: Counters::default(), map_output })
+    AttemptSuccess { counters: Counters::default(), map_output }
 }
 
 const MAP: TaskId = TaskId::Map(0);
@@ -228,7 +228,7 @@ fn a_map_is_offered_before_its_end_is_told_and_held_once_it_counts() {
     stage.register(1);
     assert_eq!(stage.say(&launch(MAP)), ["start map-00000-1-0"]);
     let id = attempt(MAP);
-    assert_eq!(stage.local(WorkerInput::Ended(id, succeeded())), ["shuffle Offer", "Ended map-00000-1-0"]);
+    assert_eq!(stage.local(WorkerInput::Ended(id, Ok(success()))), ["shuffle Offer", "Ended map-00000-1-0"]);
     assert!(stage.say(&ToWorker::Acknowledged { attempt: id, counts: true }).is_empty());
     assert_eq!(stage.say(&ToWorker::DropJob { job: JobId(1) }), ["shuffle Forget"]);
 }
@@ -239,7 +239,7 @@ fn a_map_that_does_not_count_is_withdrawn() {
     stage.register(1);
     stage.say(&launch(MAP));
     let id = attempt(MAP);
-    stage.local(WorkerInput::Ended(id, succeeded()));
+    stage.local(WorkerInput::Ended(id, Ok(success())));
     assert_eq!(stage.say(&ToWorker::Acknowledged { attempt: id, counts: false }), ["shuffle Withdraw"]);
 }
 
@@ -252,7 +252,7 @@ fn a_reduce_gathers_without_a_slot_and_runs_when_it_is_given_one() {
     let report = ShuffleReport::Gathered { attempt: attempt(REDUCE), runs: Vec::new(), fetched_bytes: 0 };
     assert_eq!(stage.local(WorkerInput::Shuffle(report)), ["Gathered"]);
     assert!(stage.say(&ToWorker::Run { attempt: attempt(REDUCE) }).is_empty(), "the slot is taken here");
-    let lines = stage.local(WorkerInput::Ended(attempt(MAP), succeeded()));
+    let lines = stage.local(WorkerInput::Ended(attempt(MAP), Ok(success())));
     assert_eq!(lines, ["shuffle Offer", "Ended map-00000-1-0", "start reduce-00000-1-0"]);
 }
 
@@ -263,7 +263,7 @@ fn what_ended_while_nobody_listened_is_told_in_the_inventory_until_it_is_acknowl
     stage.say(&launch(MAP));
     stage.say(&launch(REDUCE));
     assert!(stage.close().is_empty());
-    assert_eq!(stage.local(WorkerInput::Ended(attempt(MAP), succeeded())), ["shuffle Offer"]);
+    assert_eq!(stage.local(WorkerInput::Ended(attempt(MAP), Ok(success()))), ["shuffle Offer"]);
     assert_eq!(
         stage.register(2),
         [
