@@ -405,6 +405,22 @@ fn an_output_that_appears_meanwhile_is_not_replaced() {
 }
 
 #[test]
+fn an_output_that_is_in_place_but_not_synced_is_said_to_be_so() {
+    let mut stage = Stage::new();
+    let (worker, client) = worker_and_client(&mut stage, 1);
+    stage.job(client, 1, 0);
+    let map = stage.launched[0];
+    stage.ended(worker, map);
+    for _ in 0..5 {
+        stage.answer(FileAnswer::Done);
+    }
+    let error = OsError { kind: OsErrorKind::Other, text: "Input/output error".into() };
+    assert_eq!(stage.answer(FileAnswer::Failed(error)), ["file remove STAGING"]);
+    stage.answer(FileAnswer::Done);
+    assert_eq!(stage.settle()[0], "Client Ended OutputNotSynced");
+}
+
+#[test]
 fn the_same_key_is_the_same_job() {
     let mut stage = Stage::new();
     let client = stage.connect(Role::Client);
