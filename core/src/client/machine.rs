@@ -21,7 +21,6 @@ use crate::time::Time;
 use crate::timers::Timers;
 use crate::wire::message::{FromClient, Role, ToClient};
 use crate::wire::{Connection, Incoming, Violation};
-use crate::worker::session::refusal;
 use alloc::collections::VecDeque;
 use alloc::string::{String, ToString};
 use rand_chacha::ChaCha12Rng;
@@ -211,7 +210,7 @@ impl Client {
 
     fn violated(&mut self, violation: Violation) {
         let address = self.config.manager_name.to_string();
-        let cause = refusal(violation, address, &self.config.cluster);
+        let cause = violation.into_cause(address, &self.config.cluster);
         self.conclude(ClientReport::Failed(Failure::new(cause)));
     }
 

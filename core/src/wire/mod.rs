@@ -13,7 +13,8 @@ mod tests;
 
 pub use connection::{Connection, Incoming};
 
-use alloc::string::String;
+use crate::failure::Cause;
+use alloc::string::{String, ToString};
 use core::fmt;
 
 /// First bytes of every stream and every datagram.
@@ -56,6 +57,27 @@ pub enum Violation {
     NotReading,
     /// It did not finish its handshake in time.
     HandshakeTimeout,
+}
+
+impl Violation {
+    /// What a user is told of it, where the peer at `address` was dialled for `cluster`.
+    pub fn into_cause(self, address: String, cluster: &str) -> Cause {
+        match self {
+            Violation::Version { theirs } => Cause::OtherVersion { address, theirs, ours: PROTOCOL_VERSION },
+            Violation::OtherCluster { theirs } => {
+                Cause::OtherCluster { address, theirs, ours: cluster.into() }
+            }
+            Violation::Magic
+            | Violation::RoleNotServed
+            | Violation::FrameTooLong { .. }
+            | Violation::FrameKind
+            | Violation::Checksum
+            | Violation::Undecodable
+            | Violation::OutOfPlace(_)
+            | Violation::NotReading
+            | Violation::HandshakeTimeout => Cause::NotWindrow { address, violation: self.to_string() },
+        }
+    }
 }
 
 impl fmt::Display for Violation {

@@ -14,7 +14,7 @@ mod output_file;
 mod program;
 pub mod reduce_attempt;
 mod run_file;
-pub(crate) mod session;
+mod session;
 pub mod shuffle;
 
 #[cfg(test)]

@@ -17,8 +17,7 @@ use crate::limits::{FIRST_HEARTBEAT_US, HANDSHAKE_US};
 use crate::machine::{Action, NetworkAction};
 use crate::time::Time;
 use crate::wire::message::{FromWorker, Heartbeat, HeartbeatAnswer, Role, ToWorker};
-use crate::wire::{Connection, Incoming, PROTOCOL_VERSION, Violation, datagram};
-use alloc::format;
+use crate::wire::{Connection, Incoming, Violation, datagram};
 use alloc::string::ToString;
 
 /// Why a worker wants to be woken.
@@ -243,7 +242,7 @@ impl Worker {
         self.hang_up();
         if is_greeting {
             let address = self.config.manager.to_string();
-            let cause = refusal(violation, address, &self.config.cluster);
+            let cause = violation.into_cause(address, &self.config.cluster);
             self.request(WorkerRequest::Notice(WorkerNotice::Refused(Failure::new(cause))));
             self.stop(false);
         }
@@ -379,22 +378,5 @@ impl Worker {
             return Err(Violation::OutOfPlace("an order before the registration"));
         }
         self.ordered(message)
-    }
-}
-
-/// What a user is told of a handshake that failed.
-pub(crate) fn refusal(violation: Violation, address: alloc::string::String, cluster: &str) -> Cause {
-    match violation {
-        Violation::Version { theirs } => Cause::OtherVersion { address, theirs, ours: PROTOCOL_VERSION },
-        Violation::OtherCluster { theirs } => Cause::OtherCluster { address, theirs, ours: cluster.into() },
-        Violation::Magic
-        | Violation::RoleNotServed
-        | Violation::FrameTooLong { .. }
-        | Violation::FrameKind
-        | Violation::Checksum
-        | Violation::Undecodable
-        | Violation::OutOfPlace(_)
-        | Violation::NotReading
-        | Violation::HandshakeTimeout => Cause::NotWindrow { address, violation: format!("{violation}") },
     }
 }
