@@ -323,7 +323,7 @@ impl Node for Client {
             match connection.poll() {
                 Ok(None) => return,
                 Err(violation) => self.violated(violation),
-                Ok(Some(Incoming::Established(_))) => {
+                Ok(Some(Incoming::Welcome)) => {
                     self.timers.cancel(ClientTimer::Handshake);
                     self.backoff.reset();
                     self.link = match core::mem::take(&mut self.link) {

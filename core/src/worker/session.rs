@@ -224,7 +224,7 @@ impl Worker {
             let outcome = match connection.poll() {
                 Ok(None) => break,
                 Err(violation) => Err(violation),
-                Ok(Some(Incoming::Established(_))) => {
+                Ok(Some(Incoming::Welcome)) => {
                     self.register(id);
                     Ok(())
                 }
