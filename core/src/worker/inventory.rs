@@ -48,8 +48,8 @@ impl Worker {
     /// Reports the end of an attempt; the report is kept until it is acknowledged.
     pub(super) fn report_end(&mut self, id: AttemptId, result: AttemptResult) {
         let Some(attempt) = self.attempts.get_mut(id) else { return };
-        attempt.stage = LocalStage::Ended(result.clone());
         attempt.has_news = false;
+        self.attempts.end(id, result.clone());
         self.tell_manager(&FromWorker::Ended { attempt: id, result });
     }
 

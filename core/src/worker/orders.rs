@@ -115,15 +115,8 @@ impl Worker {
     fn kill(&mut self, id: AttemptId) {
         let Some(attempt) = self.attempts.get_mut(id) else { return };
         match &attempt.stage {
-            LocalStage::Gathering | LocalStage::Gathered { .. } => {
-                self.command(ShuffleCommand::Abandon { attempt: id });
-                self.report_end(id, AttemptResult::Failed(Failure::new(Cause::Killed).into()));
-            }
-            LocalStage::Queued => {
-                let order = self.attempts.remove(id).expect("it is here").order;
-                let is_reduce = matches!(order.task, TaskOrder::Reduce { .. });
-                self.attempts.insert(order, LocalStage::Gathering);
-                if is_reduce {
+            LocalStage::Gathering | LocalStage::Gathered { .. } | LocalStage::Queued => {
+                if let TaskOrder::Reduce { .. } = attempt.order.task {
                     self.command(ShuffleCommand::Abandon { attempt: id });
                 }
                 self.report_end(id, AttemptResult::Failed(Failure::new(Cause::Killed).into()));

@@ -320,6 +320,26 @@ fn killing_ends_what_gathers_at_once_and_what_runs_when_it_ended() {
 }
 
 #[test]
+fn what_is_killed_before_it_had_a_slot_ends_at_once_and_never_starts() {
+    let mut stage = Stage::new(1);
+    stage.register(1);
+    assert_eq!(stage.say(&launch(MAP)), ["start map-00000-1-0"]);
+    stage.say(&launch(REDUCE));
+    let report = ShuffleReport::Gathered { attempt: attempt(REDUCE), runs: Vec::new(), fetched_bytes: 0 };
+    stage.local(WorkerInput::Shuffle(report));
+    assert!(stage.say(&ToWorker::Run { attempt: attempt(REDUCE) }).is_empty());
+    let second = TaskId::Map(1);
+    assert!(stage.say(&launch(second)).is_empty());
+    let kill = |task| ToWorker::Kill { attempt: attempt(task) };
+    assert_eq!(stage.say(&kill(REDUCE)), ["shuffle Abandon", "Ended reduce-00000-1-0"]);
+    assert_eq!(stage.say(&kill(second)), ["Ended map-00001-1-0"]);
+    assert!(stage.say(&kill(second)).is_empty(), "it has ended");
+    let lines = stage.local(WorkerInput::Ended(attempt(MAP), Ok(success())));
+    assert_eq!(lines, ["shuffle Offer", "Ended map-00000-1-0"], "nothing waits for the slot");
+    assert_eq!(stage.say(&launch(TaskId::Map(2))), ["start map-00002-1-0"]);
+}
+
+#[test]
 fn stopping_says_goodbye_kills_forgets_and_then_ends() {
     let mut stage = Stage::new(1);
     stage.register(1);
