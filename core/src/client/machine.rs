@@ -4,8 +4,7 @@
 //! was heard of it. Invariant: the last report is given once, and then nothing is asked for any more.
 //!
 //! ```text
-//! New ─Start─▶ Waiting ─timer─▶ Dialling ─▶ Greeting ─▶ Open ─last report─▶ Over
-//!                 ▲──────failed or closed────┴──────────┘
+//! New ─Start─▶ Following (dialled, told, dialled again: wire/dialled.rs) ─last report─▶ Over
 //! ```
 
 #[cfg(test)]
@@ -15,12 +14,11 @@ use super::{ClientAction, ClientConfig, ClientEvent, ClientInput, ClientReport, 
 use crate::backoff::Backoff;
 use crate::failure::{Cause, Failure, OsError, PeerKind};
 use crate::ids::{ConnectionId, JobId};
-use crate::limits::HANDSHAKE_US;
 use crate::machine::{Action, Event, Machine, NetworkAction, NetworkEvent, Node};
 use crate::time::Time;
 use crate::timers::Timers;
 use crate::wire::message::{FromClient, Role, ToClient};
-use crate::wire::{Connection, Incoming, Violation};
+use crate::wire::{Dialled, Incoming, Violation};
 use alloc::collections::VecDeque;
 use alloc::string::{String, ToString};
 use rand_chacha::ChaCha12Rng;
@@ -33,10 +31,10 @@ pub struct Client {
     random: ChaCha12Rng,
     now: Time,
     timers: Timers<ClientTimer>,
-    link: Link,
-    closing: Option<(ConnectionId, Connection)>,
-    backoff: Backoff,
+    stage: Stage,
+    link: Dialled,
     dialled: u64,
+    backoff: Backoff,
     job: Option<JobId>,
     is_cancelled: bool,
     failing_since: Option<Time>,
@@ -53,14 +51,10 @@ pub enum ClientTimer {
     Handshake,
 }
 
-#[derive(Debug, Default)]
-enum Link {
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Stage {
     New,
-    #[default]
-    Waiting,
-    Dialling(ConnectionId),
-    Greeting(ConnectionId, Connection),
-    Open(ConnectionId, Connection),
+    Following,
     Over,
 }
 
@@ -71,10 +65,10 @@ impl Client {
             random: ChaCha12Rng::seed_from_u64(config.seed),
             now: Time::ZERO,
             timers: Timers::default(),
-            link: Link::New,
-            closing: None,
-            backoff: Backoff::default(),
+            stage: Stage::New,
+            link: Dialled::default(),
             dialled: 0,
+            backoff: Backoff::default(),
             job: None,
             is_cancelled: false,
             failing_since: None,
@@ -90,39 +84,32 @@ impl Client {
 
     /// Gives the last report and ends.
     fn conclude(&mut self, report: ClientReport) {
-        if let Link::Over = self.link {
+        if self.stage == Stage::Over {
             return;
         }
         self.hang_up();
-        self.link = Link::Over;
+        self.stage = Stage::Over;
         self.timers.cancel(ClientTimer::Dial);
         self.timers.cancel(ClientTimer::Handshake);
         self.report(report);
     }
 
     fn hang_up(&mut self) {
-        match core::mem::take(&mut self.link) {
-            Link::Greeting(id, connection) | Link::Open(id, connection) => {
-                self.closing = Some((id, connection));
-                self.actions.push_back(Action::Network(NetworkAction::Close { connection: id }));
-            }
-            Link::New | Link::Waiting | Link::Dialling(_) => {}
-            Link::Over => self.link = Link::Over,
-        }
+        self.actions.extend(self.link.hang_up().map(Action::Network));
     }
 
     fn dial(&mut self) {
         self.dialled += 1;
-        let connection = ConnectionId::dialled(self.dialled);
-        self.link = Link::Dialling(connection);
-        self.timers.set(ClientTimer::Handshake, self.now.after(HANDSHAKE_US.min(self.config.patience_us)));
-        self.actions.push_back(Action::Network(NetworkAction::Dial { connection, to: self.config.manager }));
+        let id = ConnectionId::dialled(self.dialled);
+        let (action, welcome_until) = self.link.dial(id, self.config.manager, self.now);
+        let patient_until = self.now.after(self.config.patience_us);
+        self.timers.set(ClientTimer::Handshake, welcome_until.min(patient_until));
+        self.actions.push_back(Action::Network(action));
     }
 
     /// The connection came to nothing, or to an end: tries again for as long as there is patience.
     fn try_again(&mut self, error: Option<OsError>) {
         self.timers.cancel(ClientTimer::Handshake);
-        self.link = Link::Waiting;
         let since = *self.failing_since.get_or_insert(self.now);
         let address = self.config.manager_name.clone();
         let cause = match error {
@@ -145,8 +132,7 @@ impl Client {
     }
 
     fn tell(&mut self, message: &FromClient) {
-        let Link::Open(id, connection) = &mut self.link else { return };
-        let id = *id;
+        let Some((id, connection)) = self.link.open_mut() else { return };
         if connection.send(message).is_ok() {
             return self.actions.push_back(Action::Network(NetworkAction::Transmit { connection: id }));
         }
@@ -173,13 +159,12 @@ impl Client {
 
     fn cancel(&mut self) {
         self.is_cancelled = true;
-        match (self.job, &self.link) {
-            (Some(job), _) => self.tell(&FromClient::Cancel { job }),
-            // Whether the submission arrived is not known: the answer to it will be followed by the cancellation.
-            (None, Link::Open(..)) => {}
-            (None, Link::New | Link::Waiting | Link::Dialling(_) | Link::Greeting(..) | Link::Over) => {
-                self.conclude(ClientReport::Failed(Failure::new(Cause::Cancelled)));
-            }
+        if let Some(job) = self.job {
+            return self.tell(&FromClient::Cancel { job });
+        }
+        // Whether the submission arrived is not known: the answer to it will be followed by the cancellation.
+        if !self.link.is_open() {
+            self.conclude(ClientReport::Failed(Failure::new(Cause::Cancelled)));
         }
     }
 
@@ -213,27 +198,6 @@ impl Client {
         let cause = violation.into_cause(address, &self.config.cluster);
         self.conclude(ClientReport::Failed(Failure::new(cause)));
     }
-
-    fn connection_mut(&mut self, wanted: ConnectionId) -> Option<&mut Connection> {
-        match &mut self.link {
-            Link::Greeting(id, connection) | Link::Open(id, connection) if *id == wanted => Some(connection),
-            Link::New
-            | Link::Waiting
-            | Link::Dialling(_)
-            | Link::Greeting(..)
-            | Link::Open(..)
-            | Link::Over => {
-                self.closing.as_mut().filter(|(id, _)| *id == wanted).map(|(_, connection)| connection)
-            }
-        }
-    }
-
-    fn is_current(&self, wanted: ConnectionId) -> bool {
-        match &self.link {
-            Link::Dialling(id) | Link::Greeting(id, _) | Link::Open(id, _) => *id == wanted,
-            Link::New | Link::Waiting | Link::Over => false,
-        }
-    }
 }
 
 impl Machine for Client {
@@ -246,30 +210,23 @@ impl Machine for Client {
         match input {
             Event::Network(NetworkEvent::Accepted { .. }) => unreachable!("nobody dials a client"),
             Event::Network(NetworkEvent::Connected { connection, local: _ }) => {
-                if self.is_current(connection) {
-                    let greeting = Connection::dial(&self.config.cluster, Role::Client);
-                    self.link = Link::Greeting(connection, greeting);
-                    self.actions.push_back(Action::Network(NetworkAction::Transmit { connection }));
-                } else {
-                    self.actions.push_back(Action::Network(NetworkAction::Close { connection }));
-                }
+                let action = self.link.connected(connection, &self.config.cluster, Role::Client);
+                self.actions.push_back(Action::Network(action));
             }
             Event::Network(NetworkEvent::DialFailed { connection, error }) => {
-                if self.is_current(connection) {
+                if self.link.ended(connection) {
                     self.try_again(Some(error));
                 }
             }
             Event::Network(NetworkEvent::Closed { connection, error }) => {
-                if self.closing.as_ref().is_some_and(|(id, _)| *id == connection) {
-                    self.closing = None;
-                }
-                if self.is_current(connection) {
+                if self.link.ended(connection) {
                     self.try_again(error);
                 }
             }
             Event::Network(NetworkEvent::Datagram { .. }) => {}
             Event::Local(ClientInput::Start) => {
-                if let Link::New = self.link {
+                if self.stage == Stage::New {
+                    self.stage = Stage::Following;
                     self.dial();
                 }
             }
@@ -299,7 +256,8 @@ impl Machine for Client {
     }
 
     fn check_invariants(&self) {
-        if let Link::Over = self.link {
+        if self.stage == Stage::Over {
+            assert!(self.link.is_idle(), "nobody is spoken to after the last report");
             assert!(self.timers.next().is_none(), "nothing is waited for after the last report");
         }
     }
@@ -311,29 +269,14 @@ impl Node for Client {
 
     fn receive(&mut self, id: ConnectionId, bytes: &[u8], now: Time) {
         self.now = now;
-        if !self.is_current(id) {
-            return;
-        }
-        if let Some(connection) = self.connection_mut(id) {
-            connection.receive(bytes);
-        }
-        while self.is_current(id)
-            && let Some(connection) = self.connection_mut(id)
-        {
-            match connection.poll() {
+        self.link.receive(id, bytes);
+        loop {
+            match self.link.poll(id) {
                 Ok(None) => return,
                 Err(violation) => self.violated(violation),
                 Ok(Some(Incoming::Welcome)) => {
                     self.timers.cancel(ClientTimer::Handshake);
                     self.backoff.reset();
-                    self.link = match core::mem::take(&mut self.link) {
-                        Link::Greeting(id, connection) => Link::Open(id, connection),
-                        link @ (Link::New
-                        | Link::Waiting
-                        | Link::Dialling(_)
-                        | Link::Open(..)
-                        | Link::Over) => link,
-                    };
                     self.ask();
                 }
                 Ok(Some(incoming)) => match incoming.message() {
@@ -344,27 +287,12 @@ impl Node for Client {
         }
     }
 
-    fn unsent(&self, wanted: ConnectionId) -> &[u8] {
-        match &self.link {
-            Link::Greeting(id, connection) | Link::Open(id, connection) if *id == wanted => {
-                connection.unsent()
-            }
-            Link::New
-            | Link::Waiting
-            | Link::Dialling(_)
-            | Link::Greeting(..)
-            | Link::Open(..)
-            | Link::Over => match &self.closing {
-                Some((id, connection)) if *id == wanted => connection.unsent(),
-                Some(_) | None => &[],
-            },
-        }
+    fn unsent(&self, id: ConnectionId) -> &[u8] {
+        self.link.unsent(id)
     }
 
     fn sent(&mut self, id: ConnectionId, count: usize, now: Time) {
         self.now = now;
-        if let Some(connection) = self.connection_mut(id) {
-            connection.sent(count);
-        }
+        self.link.sent(id, count);
     }
 }

@@ -1,10 +1,11 @@
 //! The wire: what Manager, worker, client and shuffle peers say to each other, and how it becomes bytes.
 //!
 //! [`message`] owns the words, [`frame`] the bytes of one message, [`connection`] the life of a stream from its handshake
-//! on, [`datagram`] the heartbeats. The codec is behind [`frame`] and [`datagram`] alone, so that it can be exchanged.
+//! on, [`dialled`] the stages of one that is dialled again and again, [`datagram`] the heartbeats. The codec is behind [`frame`] and [`datagram`] alone, so that it can be exchanged.
 
 pub mod connection;
 pub mod datagram;
+pub mod dialled;
 pub mod frame;
 pub mod message;
 
@@ -12,6 +13,7 @@ pub mod message;
 mod tests;
 
 pub use connection::{Connection, Incoming};
+pub use dialled::Dialled;
 
 use crate::failure::Cause;
 use alloc::string::{String, ToString};

@@ -5,6 +5,7 @@ use crate::failure::OsErrorKind;
 use crate::ids::SubmissionKey;
 use crate::job::{CommandLine, Counters, JobReport, JobSpecification, PathBytes};
 use crate::time::SECOND_US;
+use crate::wire::Connection;
 use alloc::format;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
