@@ -20,7 +20,7 @@ use crate::timers::Timers;
 use crate::wire::message::{FromClient, Role, ToClient};
 use crate::wire::{Dialled, Incoming, Violation};
 use alloc::collections::VecDeque;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use rand_chacha::ChaCha12Rng;
 use rand_core::SeedableRng;
 
@@ -108,14 +108,9 @@ impl Client {
     }
 
     /// The connection came to nothing, or to an end: tries again for as long as there is patience.
-    fn try_again(&mut self, error: Option<OsError>) {
+    fn try_again(&mut self, cause: Cause) {
         self.timers.cancel(ClientTimer::Handshake);
         let since = *self.failing_since.get_or_insert(self.now);
-        let address = self.config.manager_name.clone();
-        let cause = match error {
-            Some(error) => Cause::Unreachable { address, whom: PeerKind::Manager, error },
-            None => Cause::ConnectionLost { address },
-        };
         let failure = Failure::new(cause);
         if self.is_cancelled && self.job.is_none() {
             return self.conclude(ClientReport::Failed(Failure::new(Cause::Cancelled)));
@@ -129,6 +124,14 @@ impl Client {
             self.report(ClientReport::Waiting(failure));
         }
         self.timers.set(ClientTimer::Dial, self.now.after(pause_us));
+    }
+
+    fn lost(&self) -> Cause {
+        Cause::ConnectionLost { address: self.config.manager_name.clone() }
+    }
+
+    fn unreachable(&self, error: OsError) -> Cause {
+        Cause::Unreachable { address: self.config.manager_name.clone(), whom: PeerKind::Manager, error }
     }
 
     fn tell(&mut self, message: &FromClient) {
@@ -183,8 +186,7 @@ impl Client {
             ToClient::Progress(progress) => self.report(ClientReport::Progress(progress)),
             ToClient::Ended(report) => self.conclude(ClientReport::Ended(report)),
             ToClient::UnknownJob { job: _ } => {
-                let address = self.config.manager_name.clone();
-                self.conclude(ClientReport::Failed(Failure::new(Cause::ConnectionLost { address })));
+                self.conclude(ClientReport::Failed(Failure::new(self.lost())));
             }
             ToClient::Refused(failure) => self.conclude(ClientReport::Failed(failure)),
             ToClient::ShuttingDown { jobs_cancelled } => {
@@ -194,9 +196,13 @@ impl Client {
     }
 
     fn violated(&mut self, violation: Violation) {
-        let address = self.config.manager_name.to_string();
-        let cause = violation.into_cause(address, &self.config.cluster);
-        self.conclude(ClientReport::Failed(Failure::new(cause)));
+        let is_final = violation.is_final();
+        let cause = violation.into_cause(self.config.manager_name.clone(), &self.config.cluster);
+        if is_final {
+            return self.conclude(ClientReport::Failed(Failure::new(cause)));
+        }
+        self.hang_up();
+        self.try_again(cause);
     }
 }
 
@@ -215,12 +221,12 @@ impl Machine for Client {
             }
             Event::Network(NetworkEvent::DialFailed { connection, error }) => {
                 if self.link.ended(connection) {
-                    self.try_again(Some(error));
+                    self.try_again(self.unreachable(error));
                 }
             }
             Event::Network(NetworkEvent::Closed { connection, error }) => {
                 if self.link.ended(connection) {
-                    self.try_again(error);
+                    self.try_again(error.map_or_else(|| self.lost(), |error| self.unreachable(error)));
                 }
             }
             Event::Network(NetworkEvent::Datagram { .. }) => {}
@@ -241,7 +247,7 @@ impl Machine for Client {
                 ClientTimer::Dial => self.dial(),
                 ClientTimer::Handshake => {
                     self.hang_up();
-                    self.try_again(None);
+                    self.try_again(self.lost());
                 }
             }
         }

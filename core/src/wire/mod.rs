@@ -62,6 +62,24 @@ pub enum Violation {
 }
 
 impl Violation {
+    /// Whether dialling again would meet the same: the peer is another program, version or cluster, or another role.
+    /// All others may be the doing of one damaged byte.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Violation::Magic
+            | Violation::Version { .. }
+            | Violation::OtherCluster { .. }
+            | Violation::RoleNotServed => true,
+            Violation::FrameTooLong { .. }
+            | Violation::FrameKind
+            | Violation::Checksum
+            | Violation::Undecodable
+            | Violation::OutOfPlace(_)
+            | Violation::NotReading
+            | Violation::HandshakeTimeout => false,
+        }
+    }
+
     /// What a user is told of it, where the peer at `address` was dialled for `cluster`.
     pub fn into_cause(self, address: String, cluster: &str) -> Cause {
         match self {

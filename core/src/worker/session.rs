@@ -103,13 +103,16 @@ impl Worker {
         if !self.session.link.ended(id) {
             return;
         }
-        if !self.session.was_unreachable {
-            self.session.was_unreachable = true;
-            let address = self.config.manager.to_string();
-            let cause = Cause::Unreachable { address, whom: PeerKind::Manager, error };
+        let address = self.config.manager.to_string();
+        self.notice_unreachable(Cause::Unreachable { address, whom: PeerKind::Manager, error });
+        self.dial_later();
+    }
+
+    /// Says once, until the next registration, that there is none.
+    fn notice_unreachable(&mut self, cause: Cause) {
+        if !core::mem::replace(&mut self.session.was_unreachable, true) {
             self.request(WorkerRequest::Notice(WorkerNotice::Unreachable(Failure::new(cause))));
         }
-        self.dial_later();
     }
 
     pub(super) fn closed(&mut self, id: ConnectionId) {
@@ -158,13 +161,15 @@ impl Worker {
 
     fn violated(&mut self, violation: Violation) {
         tracing::warn!("the Manager broke the protocol: {violation}");
-        let is_greeting = !self.session.link.is_open();
+        let (was_registered, is_final) = (self.is_registered(), violation.is_final());
         self.hang_up();
-        if is_greeting {
-            let address = self.config.manager.to_string();
-            let cause = violation.into_cause(address, &self.config.cluster);
+        let address = self.config.manager.to_string();
+        let cause = violation.into_cause(address, &self.config.cluster);
+        if is_final {
             self.request(WorkerRequest::Notice(WorkerNotice::Refused(Failure::new(cause))));
             self.stop(false);
+        } else if !was_registered {
+            self.notice_unreachable(cause);
         }
     }
 

@@ -380,3 +380,24 @@ fn a_manager_of_another_cluster_ends_the_worker() {
     stage.worker.receive(id, other.unsent(), stage.now);
     assert_eq!(stage.drain(), ["close", "notice Refused", "stopped"]);
 }
+
+#[test]
+fn a_damaged_welcome_does_not_end_the_worker() {
+    let mut stage = Stage::new(1);
+    for number in 1..=2 {
+        assert_eq!(stage.wake(), ["dial"]);
+        let id = ConnectionId::dialled(number);
+        let connected = NetworkEvent::Connected { connection: id, local: MANAGER };
+        stage.worker.handle_input(Event::Network(connected), stage.now);
+        while stage.worker.poll_output().is_some() {}
+        let mut manager = Connection::accept("c", &[Role::Worker]);
+        manager.receive(stage.worker.unsent(id));
+        assert_eq!(manager.poll(), Ok(Some(Incoming::Established(Role::Worker))));
+        let mut welcome = manager.unsent().to_vec();
+        *welcome.last_mut().unwrap() ^= 1;
+        stage.worker.receive(id, &welcome, stage.now);
+        let lines = ["close", "notice Unreachable"];
+        assert_eq!(stage.drain(), lines[..if number == 1 { 2 } else { 1 }], "it is said once");
+    }
+    assert_eq!(stage.register(3), ["heartbeat 1 running 0", "notice Registered", "Inventory []"]);
+}

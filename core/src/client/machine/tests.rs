@@ -151,6 +151,13 @@ fn ended() -> ToClient {
     })
 }
 
+/// The same bytes, the last of them changed.
+fn damaged(bytes: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    *bytes.last_mut().unwrap() ^= 1;
+    bytes
+}
+
 #[test]
 fn a_job_is_submitted_followed_and_reported_once() {
     let mut stage = Stage::submitting();
@@ -233,6 +240,31 @@ fn another_cluster_is_the_end_of_it() {
     while stage.client.poll_output().is_some() {}
     stage.client.receive(id, other.unsent(), stage.now);
     assert_eq!(stage.drain(), ["close", "report Failed"]);
+}
+
+#[test]
+fn a_damaged_byte_is_no_refusal_and_the_manager_is_dialled_again() {
+    let mut stage = Stage::submitting();
+    stage.give(start());
+    let id = ConnectionId::dialled(1);
+    let mut connection = Connection::accept("c", &[Role::Client]);
+    stage
+        .client
+        .handle_input(Event::Network(NetworkEvent::Connected { connection: id, local: MANAGER }), stage.now);
+    connection.receive(stage.client.unsent(id));
+    assert_eq!(connection.poll(), Ok(Some(Incoming::Established(Role::Client))));
+    while stage.client.poll_output().is_some() {}
+    stage.client.receive(id, &damaged(connection.unsent()), stage.now);
+    assert_eq!(stage.drain(), ["close", "report Waiting"]);
+    assert_eq!(stage.wake(), ["dial"]);
+    assert_eq!(stage.welcome(2), ["Submit"]);
+    stage.say(&ToClient::Accepted { job: JobId(1) });
+    let (id, connection) = stage.connection.as_mut().unwrap();
+    connection.send(&ended()).unwrap();
+    stage.client.receive(*id, &damaged(connection.unsent()), stage.now);
+    assert_eq!(stage.drain(), ["close", "report Waiting"]);
+    assert_eq!(stage.wake(), ["dial"]);
+    assert_eq!(stage.welcome(3), ["Watch"]);
 }
 
 #[test]
