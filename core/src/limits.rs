@@ -61,3 +61,6 @@ pub const DRAIN_US: u64 = 2 * SECOND_US;
 pub const FETCH_PATIENCE_US: u64 = 10 * SECOND_US;
 /// Fetches from one other worker that may be under way for one worker.
 pub const FETCHES_PER_PEER: usize = 4;
+
+/// How long a Manager may say nothing to a client whose job it runs or whose request it has (see [`PROGRESS_US`]).
+pub const MANAGER_SILENCE_US: u64 = 10 * SECOND_US;

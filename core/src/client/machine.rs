@@ -1,7 +1,9 @@
 //! The client's machine: dialling, the one request, and following it.
 //!
-//! A connection that breaks is dialled again; the submission is repeated under its key, so that the job is one, whatever
-//! was heard of it. Invariant: the last report is given once, and then nothing is asked for any more.
+//! A connection that breaks, or on which nothing is heard for too long, is dialled again. Until it is accepted, the
+//! submission is repeated under its key, so that the job is one; from then on the job is watched. A submission that may
+//! have arrived is cancelled at the Manager, never only forgotten here. Invariant: the last report is given once, and
+//! then nothing is asked for any more.
 //!
 //! ```text
 //! New ─Start─▶ Following (dialled, told, dialled again: wire/dialled.rs) ─last report─▶ Over
@@ -14,6 +16,7 @@ use super::{ClientAction, ClientConfig, ClientEvent, ClientInput, ClientReport, 
 use crate::backoff::Backoff;
 use crate::failure::{Cause, Failure, OsError, PeerKind};
 use crate::ids::{ConnectionId, JobId};
+use crate::limits::MANAGER_SILENCE_US;
 use crate::machine::{Action, Event, Machine, NetworkAction, NetworkEvent, Node};
 use crate::time::Time;
 use crate::timers::Timers;
@@ -35,6 +38,7 @@ pub struct Client {
     link: Dialled,
     dialled: u64,
     backoff: Backoff,
+    may_be_submitted: bool,
     job: Option<JobId>,
     is_cancelled: bool,
     failing_since: Option<Time>,
@@ -49,6 +53,8 @@ pub enum ClientTimer {
     Dial,
     /// The Manager took too long over its welcome.
     Handshake,
+    /// The Manager has said nothing for too long.
+    Silence,
 }
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -69,6 +75,7 @@ impl Client {
             link: Dialled::default(),
             dialled: 0,
             backoff: Backoff::default(),
+            may_be_submitted: false,
             job: None,
             is_cancelled: false,
             failing_since: None,
@@ -90,11 +97,11 @@ impl Client {
         self.hang_up();
         self.stage = Stage::Over;
         self.timers.cancel(ClientTimer::Dial);
-        self.timers.cancel(ClientTimer::Handshake);
         self.report(report);
     }
 
     fn hang_up(&mut self) {
+        self.stop_waiting();
         self.actions.extend(self.link.hang_up().map(Action::Network));
     }
 
@@ -107,12 +114,17 @@ impl Client {
         self.actions.push_back(Action::Network(action));
     }
 
+    fn stop_waiting(&mut self) {
+        self.timers.cancel(ClientTimer::Handshake);
+        self.timers.cancel(ClientTimer::Silence);
+    }
+
     /// The connection came to nothing, or to an end: tries again for as long as there is patience.
     fn try_again(&mut self, cause: Cause) {
-        self.timers.cancel(ClientTimer::Handshake);
+        self.stop_waiting();
         let since = *self.failing_since.get_or_insert(self.now);
         let failure = Failure::new(cause);
-        if self.is_cancelled && self.job.is_none() {
+        if self.is_cancelled && !self.may_be_submitted {
             return self.conclude(ClientReport::Failed(Failure::new(Cause::Cancelled)));
         }
         let pause_us = self.backoff.next_us(&mut self.random);
@@ -150,6 +162,7 @@ impl Client {
         let message = match (&self.config.task, self.job) {
             (ClientTask::Submit { .. }, Some(job)) => FromClient::Watch { job },
             (ClientTask::Submit { key, specification }, None) => {
+                self.may_be_submitted = true;
                 FromClient::Submit { key: *key, specification: specification.clone() }
             }
             (ClientTask::Shutdown, _) => FromClient::Shutdown,
@@ -160,13 +173,18 @@ impl Client {
         }
     }
 
+    /// From its welcome to the last report the Manager owes an answer, or the progress of a job.
+    fn expect_news(&mut self) {
+        self.timers.set(ClientTimer::Silence, self.now.after(MANAGER_SILENCE_US));
+    }
+
     fn cancel(&mut self) {
         self.is_cancelled = true;
         if let Some(job) = self.job {
             return self.tell(&FromClient::Cancel { job });
         }
-        // Whether the submission arrived is not known: the answer to it will be followed by the cancellation.
-        if !self.link.is_open() {
+        // Whether a submission arrived is not known: the answer to it will be followed by the cancellation.
+        if !self.may_be_submitted && !self.link.is_open() {
             self.conclude(ClientReport::Failed(Failure::new(Cause::Cancelled)));
         }
     }
@@ -174,6 +192,7 @@ impl Client {
     fn manager_spoke(&mut self, message: ToClient) {
         self.failing_since = None;
         self.was_reported_waiting = false;
+        self.expect_news();
         match message {
             ToClient::Accepted { job } => {
                 if self.job.replace(job).is_none() {
@@ -245,7 +264,7 @@ impl Machine for Client {
         while let Some(timer) = self.timers.pop_due(now) {
             match timer {
                 ClientTimer::Dial => self.dial(),
-                ClientTimer::Handshake => {
+                ClientTimer::Handshake | ClientTimer::Silence => {
                     self.hang_up();
                     self.try_again(self.lost());
                 }
@@ -262,6 +281,7 @@ impl Machine for Client {
     }
 
     fn check_invariants(&self) {
+        assert!(self.job.is_none() || self.may_be_submitted, "only what was submitted is accepted");
         if self.stage == Stage::Over {
             assert!(self.link.is_idle(), "nobody is spoken to after the last report");
             assert!(self.timers.next().is_none(), "nothing is waited for after the last report");
@@ -283,6 +303,7 @@ impl Node for Client {
                 Ok(Some(Incoming::Welcome)) => {
                     self.timers.cancel(ClientTimer::Handshake);
                     self.backoff.reset();
+                    self.expect_news();
                     self.ask();
                 }
                 Ok(Some(incoming)) => match incoming.message() {
