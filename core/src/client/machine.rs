@@ -281,7 +281,6 @@ impl Machine for Client {
     }
 
     fn check_invariants(&self) {
-        assert!(self.job.is_none() || self.may_be_submitted, "only what was submitted is accepted");
         if self.stage == Stage::Over {
             assert!(self.link.is_idle(), "nobody is spoken to after the last report");
             assert!(self.timers.next().is_none(), "nothing is waited for after the last report");

@@ -13,6 +13,7 @@ mod orders;
 mod output_file;
 mod program;
 pub mod reduce_attempt;
+mod reported;
 mod run_file;
 mod session;
 pub mod shuffle;

@@ -5,6 +5,7 @@
 
 use super::attempt::{AttemptSetting, AttemptSuccess, MapWork, Program, ReduceWork, Work};
 use super::attempts::LocalStage;
+use super::reported::{bound_cause, bound_failure};
 use super::shuffle::{ShuffleCommand, ShuffleReport};
 use super::{Worker, WorkerNotice, WorkerRequest};
 use crate::failure::{Cause, Failure};
@@ -152,7 +153,7 @@ impl Worker {
                 }
                 AttemptResult::Succeeded(counters)
             }
-            Err(failure) => AttemptResult::Failed(failure.into()),
+            Err(failure) => AttemptResult::Failed(bound_failure(failure).into()),
         };
         if is_dropped {
             self.attempts.remove(id);
@@ -289,12 +290,14 @@ impl Worker {
                     self.tell_manager(&FromWorker::Gathered { attempt });
                 }
             }
-            ShuffleReport::Unfetchable { attempt, map, cause } => {
+            ShuffleReport::Unfetchable { attempt, map, mut cause } => {
+                bound_cause(&mut cause);
                 let Some(job) = self.jobs.get_mut(&map.job) else { return };
                 job.unfetchable.insert(map, (attempt, cause.clone()));
                 self.tell_manager(&FromWorker::Unfetchable { attempt, map, cause });
             }
-            ShuffleReport::Failed { attempt, cause } => {
+            ShuffleReport::Failed { attempt, mut cause } => {
+                bound_cause(&mut cause);
                 let is_gathering = |local: &mut super::attempts::LocalAttempt| {
                     matches!(local.stage, LocalStage::Gathering) && !local.is_dropped
                 };
