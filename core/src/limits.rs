@@ -75,3 +75,12 @@ pub const DRAIN_US: u64 = 2 * SECOND_US;
 pub const FETCH_PATIENCE_US: u64 = 10 * SECOND_US;
 /// Fetches from one other worker that may be under way for one worker.
 pub const FETCHES_PER_PEER: usize = 4;
+
+/// How long a Manager may say nothing to a client whose job it runs or whose request it has (see [`PROGRESS_US`]).
+pub const MANAGER_SILENCE_US: u64 = 10 * SECOND_US;
+
+/// Encoded entries of one page of an inventory, so that a page of long failures fits a frame.
+pub const INVENTORY_PAGE_BYTES: usize = 1 << 20;
+/// Each text and each path of a failure that a worker reports. Linux knows no longer path; of a command line it shows
+/// enough.
+pub const FAILURE_TEXT_BYTES_MAX: usize = 4 << 10;

@@ -1,11 +1,12 @@
 //! The client's machine: dialling, the one request, and following it.
 //!
-//! A connection that breaks is dialled again; the submission is repeated under its key, so that the job is one, whatever
-//! was heard of it. Invariant: the last report is given once, and then nothing is asked for any more.
+//! A connection that breaks, or on which nothing is heard for too long, is dialled again. Until it is accepted, the
+//! submission is repeated under its key, so that the job is one; from then on the job is watched. A submission that may
+//! have arrived is cancelled at the Manager, never only forgotten here. Invariant: the last report is given once, and
+//! then nothing is asked for any more.
 //!
 //! ```text
-//! New ─Start─▶ Waiting ─timer─▶ Dialling ─▶ Greeting ─▶ Open ─last report─▶ Over
-//!                 ▲──────failed or closed────┴──────────┘
+//! New ─Start─▶ Following (dialled, told, dialled again: wire/dialled.rs) ─last report─▶ Over
 //! ```
 
 #[cfg(test)]
@@ -15,15 +16,14 @@ use super::{ClientAction, ClientConfig, ClientEvent, ClientInput, ClientReport, 
 use crate::backoff::Backoff;
 use crate::failure::{Cause, Failure, OsError, PeerKind};
 use crate::ids::{ConnectionId, JobId};
-use crate::limits::HANDSHAKE_US;
+use crate::limits::MANAGER_SILENCE_US;
 use crate::machine::{Action, Event, Machine, NetworkAction, NetworkEvent, Node};
 use crate::time::Time;
 use crate::timers::Timers;
 use crate::wire::message::{FromClient, Role, ToClient};
-use crate::wire::{Connection, Incoming, Violation};
-use crate::worker::session::refusal;
+use crate::wire::{Dialled, Incoming, Violation};
 use alloc::collections::VecDeque;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use rand_chacha::ChaCha12Rng;
 use rand_core::SeedableRng;
 
@@ -34,10 +34,11 @@ pub struct Client {
     random: ChaCha12Rng,
     now: Time,
     timers: Timers<ClientTimer>,
-    link: Link,
-    closing: Option<(ConnectionId, Connection)>,
-    backoff: Backoff,
+    stage: Stage,
+    link: Dialled,
     dialled: u64,
+    backoff: Backoff,
+    may_be_submitted: bool,
     job: Option<JobId>,
     is_cancelled: bool,
     failing_since: Option<Time>,
@@ -52,16 +53,14 @@ pub enum ClientTimer {
     Dial,
     /// The Manager took too long over its welcome.
     Handshake,
+    /// The Manager has said nothing for too long.
+    Silence,
 }
 
-#[derive(Debug, Default)]
-enum Link {
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Stage {
     New,
-    #[default]
-    Waiting,
-    Dialling(ConnectionId),
-    Greeting(ConnectionId, Connection),
-    Open(ConnectionId, Connection),
+    Following,
     Over,
 }
 
@@ -72,10 +71,11 @@ impl Client {
             random: ChaCha12Rng::seed_from_u64(config.seed),
             now: Time::ZERO,
             timers: Timers::default(),
-            link: Link::New,
-            closing: None,
-            backoff: Backoff::default(),
+            stage: Stage::New,
+            link: Dialled::default(),
             dialled: 0,
+            backoff: Backoff::default(),
+            may_be_submitted: false,
             job: None,
             is_cancelled: false,
             failing_since: None,
@@ -91,47 +91,40 @@ impl Client {
 
     /// Gives the last report and ends.
     fn conclude(&mut self, report: ClientReport) {
-        if let Link::Over = self.link {
+        if self.stage == Stage::Over {
             return;
         }
         self.hang_up();
-        self.link = Link::Over;
+        self.stage = Stage::Over;
         self.timers.cancel(ClientTimer::Dial);
-        self.timers.cancel(ClientTimer::Handshake);
         self.report(report);
     }
 
     fn hang_up(&mut self) {
-        match core::mem::take(&mut self.link) {
-            Link::Greeting(id, connection) | Link::Open(id, connection) => {
-                self.closing = Some((id, connection));
-                self.actions.push_back(Action::Network(NetworkAction::Close { connection: id }));
-            }
-            Link::New | Link::Waiting | Link::Dialling(_) => {}
-            Link::Over => self.link = Link::Over,
-        }
+        self.stop_waiting();
+        self.actions.extend(self.link.hang_up().map(Action::Network));
     }
 
     fn dial(&mut self) {
         self.dialled += 1;
-        let connection = ConnectionId::dialled(self.dialled);
-        self.link = Link::Dialling(connection);
-        self.timers.set(ClientTimer::Handshake, self.now.after(HANDSHAKE_US.min(self.config.patience_us)));
-        self.actions.push_back(Action::Network(NetworkAction::Dial { connection, to: self.config.manager }));
+        let id = ConnectionId::dialled(self.dialled);
+        let (action, welcome_until) = self.link.dial(id, self.config.manager, self.now);
+        let patient_until = self.now.after(self.config.patience_us);
+        self.timers.set(ClientTimer::Handshake, welcome_until.min(patient_until));
+        self.actions.push_back(Action::Network(action));
+    }
+
+    fn stop_waiting(&mut self) {
+        self.timers.cancel(ClientTimer::Handshake);
+        self.timers.cancel(ClientTimer::Silence);
     }
 
     /// The connection came to nothing, or to an end: tries again for as long as there is patience.
-    fn try_again(&mut self, error: Option<OsError>) {
-        self.timers.cancel(ClientTimer::Handshake);
-        self.link = Link::Waiting;
+    fn try_again(&mut self, cause: Cause) {
+        self.stop_waiting();
         let since = *self.failing_since.get_or_insert(self.now);
-        let address = self.config.manager_name.clone();
-        let cause = match error {
-            Some(error) => Cause::Unreachable { address, whom: PeerKind::Manager, error },
-            None => Cause::ConnectionLost { address },
-        };
         let failure = Failure::new(cause);
-        if self.is_cancelled && self.job.is_none() {
+        if self.is_cancelled && !self.may_be_submitted {
             return self.conclude(ClientReport::Failed(Failure::new(Cause::Cancelled)));
         }
         let pause_us = self.backoff.next_us(&mut self.random);
@@ -145,9 +138,16 @@ impl Client {
         self.timers.set(ClientTimer::Dial, self.now.after(pause_us));
     }
 
+    fn lost(&self) -> Cause {
+        Cause::ConnectionLost { address: self.config.manager_name.clone() }
+    }
+
+    fn unreachable(&self, error: OsError) -> Cause {
+        Cause::Unreachable { address: self.config.manager_name.clone(), whom: PeerKind::Manager, error }
+    }
+
     fn tell(&mut self, message: &FromClient) {
-        let Link::Open(id, connection) = &mut self.link else { return };
-        let id = *id;
+        let Some((id, connection)) = self.link.open_mut() else { return };
         if connection.send(message).is_ok() {
             return self.actions.push_back(Action::Network(NetworkAction::Transmit { connection: id }));
         }
@@ -162,6 +162,7 @@ impl Client {
         let message = match (&self.config.task, self.job) {
             (ClientTask::Submit { .. }, Some(job)) => FromClient::Watch { job },
             (ClientTask::Submit { key, specification }, None) => {
+                self.may_be_submitted = true;
                 FromClient::Submit { key: *key, specification: specification.clone() }
             }
             (ClientTask::Shutdown, _) => FromClient::Shutdown,
@@ -172,21 +173,26 @@ impl Client {
         }
     }
 
+    /// From its welcome to the last report the Manager owes an answer, or the progress of a job.
+    fn expect_news(&mut self) {
+        self.timers.set(ClientTimer::Silence, self.now.after(MANAGER_SILENCE_US));
+    }
+
     fn cancel(&mut self) {
         self.is_cancelled = true;
-        match (self.job, &self.link) {
-            (Some(job), _) => self.tell(&FromClient::Cancel { job }),
-            // Whether the submission arrived is not known: the answer to it will be followed by the cancellation.
-            (None, Link::Open(..)) => {}
-            (None, Link::New | Link::Waiting | Link::Dialling(_) | Link::Greeting(..) | Link::Over) => {
-                self.conclude(ClientReport::Failed(Failure::new(Cause::Cancelled)));
-            }
+        if let Some(job) = self.job {
+            return self.tell(&FromClient::Cancel { job });
+        }
+        // Whether a submission arrived is not known: the answer to it will be followed by the cancellation.
+        if !self.may_be_submitted && !self.link.is_open() {
+            self.conclude(ClientReport::Failed(Failure::new(Cause::Cancelled)));
         }
     }
 
     fn manager_spoke(&mut self, message: ToClient) {
         self.failing_since = None;
         self.was_reported_waiting = false;
+        self.expect_news();
         match message {
             ToClient::Accepted { job } => {
                 if self.job.replace(job).is_none() {
@@ -199,8 +205,7 @@ impl Client {
             ToClient::Progress(progress) => self.report(ClientReport::Progress(progress)),
             ToClient::Ended(report) => self.conclude(ClientReport::Ended(report)),
             ToClient::UnknownJob { job: _ } => {
-                let address = self.config.manager_name.clone();
-                self.conclude(ClientReport::Failed(Failure::new(Cause::ConnectionLost { address })));
+                self.conclude(ClientReport::Failed(Failure::new(self.lost())));
             }
             ToClient::Refused(failure) => self.conclude(ClientReport::Failed(failure)),
             ToClient::ShuttingDown { jobs_cancelled } => {
@@ -210,30 +215,13 @@ impl Client {
     }
 
     fn violated(&mut self, violation: Violation) {
-        let address = self.config.manager_name.to_string();
-        let cause = refusal(violation, address, &self.config.cluster);
-        self.conclude(ClientReport::Failed(Failure::new(cause)));
-    }
-
-    fn connection_mut(&mut self, wanted: ConnectionId) -> Option<&mut Connection> {
-        match &mut self.link {
-            Link::Greeting(id, connection) | Link::Open(id, connection) if *id == wanted => Some(connection),
-            Link::New
-            | Link::Waiting
-            | Link::Dialling(_)
-            | Link::Greeting(..)
-            | Link::Open(..)
-            | Link::Over => {
-                self.closing.as_mut().filter(|(id, _)| *id == wanted).map(|(_, connection)| connection)
-            }
+        let is_final = violation.is_final();
+        let cause = violation.into_cause(self.config.manager_name.clone(), &self.config.cluster);
+        if is_final {
+            return self.conclude(ClientReport::Failed(Failure::new(cause)));
         }
-    }
-
-    fn is_current(&self, wanted: ConnectionId) -> bool {
-        match &self.link {
-            Link::Dialling(id) | Link::Greeting(id, _) | Link::Open(id, _) => *id == wanted,
-            Link::New | Link::Waiting | Link::Over => false,
-        }
+        self.hang_up();
+        self.try_again(cause);
     }
 }
 
@@ -247,30 +235,23 @@ impl Machine for Client {
         match input {
             Event::Network(NetworkEvent::Accepted { .. }) => unreachable!("nobody dials a client"),
             Event::Network(NetworkEvent::Connected { connection, local: _ }) => {
-                if self.is_current(connection) {
-                    let greeting = Connection::dial(&self.config.cluster, Role::Client);
-                    self.link = Link::Greeting(connection, greeting);
-                    self.actions.push_back(Action::Network(NetworkAction::Transmit { connection }));
-                } else {
-                    self.actions.push_back(Action::Network(NetworkAction::Close { connection }));
-                }
+                let action = self.link.connected(connection, &self.config.cluster, Role::Client);
+                self.actions.push_back(Action::Network(action));
             }
             Event::Network(NetworkEvent::DialFailed { connection, error }) => {
-                if self.is_current(connection) {
-                    self.try_again(Some(error));
+                if self.link.ended(connection) {
+                    self.try_again(self.unreachable(error));
                 }
             }
             Event::Network(NetworkEvent::Closed { connection, error }) => {
-                if self.closing.as_ref().is_some_and(|(id, _)| *id == connection) {
-                    self.closing = None;
-                }
-                if self.is_current(connection) {
-                    self.try_again(error);
+                if self.link.ended(connection) {
+                    self.try_again(error.map_or_else(|| self.lost(), |error| self.unreachable(error)));
                 }
             }
             Event::Network(NetworkEvent::Datagram { .. }) => {}
             Event::Local(ClientInput::Start) => {
-                if let Link::New = self.link {
+                if self.stage == Stage::New {
+                    self.stage = Stage::Following;
                     self.dial();
                 }
             }
@@ -283,9 +264,9 @@ impl Machine for Client {
         while let Some(timer) = self.timers.pop_due(now) {
             match timer {
                 ClientTimer::Dial => self.dial(),
-                ClientTimer::Handshake => {
+                ClientTimer::Handshake | ClientTimer::Silence => {
                     self.hang_up();
-                    self.try_again(None);
+                    self.try_again(self.lost());
                 }
             }
         }
@@ -300,7 +281,8 @@ impl Machine for Client {
     }
 
     fn check_invariants(&self) {
-        if let Link::Over = self.link {
+        if self.stage == Stage::Over {
+            assert!(self.link.is_idle(), "nobody is spoken to after the last report");
             assert!(self.timers.next().is_none(), "nothing is waited for after the last report");
         }
     }
@@ -312,29 +294,15 @@ impl Node for Client {
 
     fn receive(&mut self, id: ConnectionId, bytes: &[u8], now: Time) {
         self.now = now;
-        if !self.is_current(id) {
-            return;
-        }
-        if let Some(connection) = self.connection_mut(id) {
-            connection.receive(bytes);
-        }
-        while self.is_current(id)
-            && let Some(connection) = self.connection_mut(id)
-        {
-            match connection.poll() {
+        self.link.receive(id, bytes);
+        loop {
+            match self.link.poll(id) {
                 Ok(None) => return,
                 Err(violation) => self.violated(violation),
-                Ok(Some(Incoming::Established(_))) => {
+                Ok(Some(Incoming::Welcome)) => {
                     self.timers.cancel(ClientTimer::Handshake);
                     self.backoff.reset();
-                    self.link = match core::mem::take(&mut self.link) {
-                        Link::Greeting(id, connection) => Link::Open(id, connection),
-                        link @ (Link::New
-                        | Link::Waiting
-                        | Link::Dialling(_)
-                        | Link::Open(..)
-                        | Link::Over) => link,
-                    };
+                    self.expect_news();
                     self.ask();
                 }
                 Ok(Some(incoming)) => match incoming.message() {
@@ -345,27 +313,12 @@ impl Node for Client {
         }
     }
 
-    fn unsent(&self, wanted: ConnectionId) -> &[u8] {
-        match &self.link {
-            Link::Greeting(id, connection) | Link::Open(id, connection) if *id == wanted => {
-                connection.unsent()
-            }
-            Link::New
-            | Link::Waiting
-            | Link::Dialling(_)
-            | Link::Greeting(..)
-            | Link::Open(..)
-            | Link::Over => match &self.closing {
-                Some((id, connection)) if *id == wanted => connection.unsent(),
-                Some(_) | None => &[],
-            },
-        }
+    fn unsent(&self, id: ConnectionId) -> &[u8] {
+        self.link.unsent(id)
     }
 
     fn sent(&mut self, id: ConnectionId, count: usize, now: Time) {
         self.now = now;
-        if let Some(connection) = self.connection_mut(id) {
-            connection.sent(count);
-        }
+        self.link.sent(id, count);
     }
 }

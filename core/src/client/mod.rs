@@ -1,5 +1,5 @@
 //! A client of the Manager: hands in one request and follows it to its end. This file owns what it is told and what it
-//! tells; the machine dials again with back-off, submits once (by key), and watches until the job ended.
+//! tells; the machine dials again with back-off, submits by key until it is accepted, and watches until the job ended.
 
 mod machine;
 

@@ -52,7 +52,9 @@ enum State {
 /// What came on a connection.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Incoming<'a> {
-    /// The handshake is done; what the dialling side wants to be.
+    /// The handshake that was begun here is done.
+    Welcome,
+    /// The handshake that a peer began is done; what it wants to be.
     Established(Role),
     /// One message, encoded: [`frame::decode`] it.
     Message(&'a [u8]),
@@ -66,7 +68,7 @@ impl Incoming<'_> {
         match self {
             Incoming::Message(payload) => frame::decode(payload),
             Incoming::Raw(_) => Err(Violation::FrameKind),
-            Incoming::Established(_) => Err(Violation::OutOfPlace("a second handshake")),
+            Incoming::Welcome | Incoming::Established(_) => Err(Violation::OutOfPlace("a second handshake")),
         }
     }
 }
@@ -149,10 +151,10 @@ impl Connection {
         if outcome.is_err() {
             self.state = State::Broken;
         }
-        outcome.map(|established| established.map(Incoming::Established))
+        outcome
     }
 
-    fn step_handshake(&mut self) -> Result<Option<Role>, Violation> {
+    fn step_handshake(&mut self) -> Result<Option<Incoming<'static>>, Violation> {
         if self.state == State::Preamble {
             if !self.take_preamble()? {
                 return Ok(None);
@@ -179,8 +181,7 @@ impl Connection {
                     HelloAnswer::NotServed => return Err(Violation::RoleNotServed),
                 }
                 self.state = State::Open;
-                // A dialler knows what it asked for; the role is news to the other side only.
-                Ok(Some(Role::Client))
+                Ok(Some(Incoming::Welcome))
             }
             Side::Acceptor { serves } => {
                 let hello: Hello = frame::decode(payload)?;
@@ -196,7 +197,7 @@ impl Connection {
                 match answer {
                     HelloAnswer::Welcome => {
                         self.state = State::Open;
-                        Ok(Some(hello.role))
+                        Ok(Some(Incoming::Established(hello.role)))
                     }
                     HelloAnswer::OtherCluster(_) => Err(Violation::OtherCluster { theirs: hello.cluster }),
                     HelloAnswer::NotServed => Err(Violation::RoleNotServed),

@@ -1,10 +1,11 @@
 //! The wire: what Manager, worker, client and shuffle peers say to each other, and how it becomes bytes.
 //!
 //! [`message`] owns the words, [`frame`] the bytes of one message, [`connection`] the life of a stream from its handshake
-//! on, [`datagram`] the heartbeats. The codec is behind [`frame`] and [`datagram`] alone, so that it can be exchanged.
+//! on, [`dialled`] the stages of one that is dialled again and again, [`datagram`] the heartbeats. The codec is behind [`frame`] and [`datagram`] alone, so that it can be exchanged.
 
 pub mod connection;
 pub mod datagram;
+pub mod dialled;
 pub mod frame;
 pub mod message;
 
@@ -12,8 +13,10 @@ pub mod message;
 mod tests;
 
 pub use connection::{Connection, Incoming};
+pub use dialled::Dialled;
 
-use alloc::string::String;
+use crate::failure::Cause;
+use alloc::string::{String, ToString};
 use core::fmt;
 
 /// First bytes of every stream and every datagram.
@@ -56,6 +59,45 @@ pub enum Violation {
     NotReading,
     /// It did not finish its handshake in time.
     HandshakeTimeout,
+}
+
+impl Violation {
+    /// Whether dialling again would meet the same: the peer is another program, version or cluster, or another role.
+    /// All others may be the doing of one damaged byte.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Violation::Magic
+            | Violation::Version { .. }
+            | Violation::OtherCluster { .. }
+            | Violation::RoleNotServed => true,
+            Violation::FrameTooLong { .. }
+            | Violation::FrameKind
+            | Violation::Checksum
+            | Violation::Undecodable
+            | Violation::OutOfPlace(_)
+            | Violation::NotReading
+            | Violation::HandshakeTimeout => false,
+        }
+    }
+
+    /// What a user is told of it, where the peer at `address` was dialled for `cluster`.
+    pub fn into_cause(self, address: String, cluster: &str) -> Cause {
+        match self {
+            Violation::Version { theirs } => Cause::OtherVersion { address, theirs, ours: PROTOCOL_VERSION },
+            Violation::OtherCluster { theirs } => {
+                Cause::OtherCluster { address, theirs, ours: cluster.into() }
+            }
+            Violation::Magic
+            | Violation::RoleNotServed
+            | Violation::FrameTooLong { .. }
+            | Violation::FrameKind
+            | Violation::Checksum
+            | Violation::Undecodable
+            | Violation::OutOfPlace(_)
+            | Violation::NotReading
+            | Violation::HandshakeTimeout => Cause::NotWindrow { address, violation: self.to_string() },
+        }
+    }
 }
 
 impl fmt::Display for Violation {

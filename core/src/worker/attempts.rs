@@ -15,6 +15,7 @@ use alloc::vec::Vec;
 #[derive(Debug)]
 pub(super) struct LocalAttempts {
     slots: u32,
+    running: u32,
     all: BTreeMap<AttemptId, LocalAttempt>,
     queue: VecDeque<(AttemptId, Box<Work>)>,
     held: BTreeMap<AttemptId, PathBytes>,
@@ -25,7 +26,7 @@ pub(super) struct LocalAttempts {
 pub(super) struct LocalAttempt {
     /// What was ordered.
     pub order: LaunchOrder,
-    /// How far it is.
+    /// How far it is; [`LocalAttempts`] alone lets it begin and cease to be queued or running.
     pub stage: LocalStage,
     /// Whether nobody wants to hear of it any more.
     pub is_dropped: bool,
@@ -54,7 +55,13 @@ pub(super) enum LocalStage {
 
 impl LocalAttempts {
     pub fn new(slots: u32) -> LocalAttempts {
-        LocalAttempts { slots, all: BTreeMap::new(), queue: VecDeque::new(), held: BTreeMap::new() }
+        LocalAttempts {
+            slots,
+            running: 0,
+            all: BTreeMap::new(),
+            queue: VecDeque::new(),
+            held: BTreeMap::new(),
+        }
     }
 
     /// Enters an attempt; `false` if it is here already.
@@ -87,18 +94,34 @@ impl LocalAttempts {
 
     /// The next attempt to be started, if there is a slot for it.
     pub fn start_next(&mut self) -> Option<(AttemptId, Box<Work>)> {
-        if self.running() >= self.slots {
+        if self.running >= self.slots {
             return None;
         }
         let (id, work) = self.queue.pop_front()?;
+        self.running += 1;
         self.all.get_mut(&id).expect("what is queued is here").stage = LocalStage::Running;
         Some((id, work))
     }
 
-    /// Forgets an attempt; one that was queued never starts.
+    /// Enters how an attempt ended; one that was queued never starts, one that ran gives back its slot.
+    pub fn end(&mut self, id: AttemptId, result: AttemptResult) {
+        self.withdraw(id);
+        self.all.get_mut(&id).expect("the attempt is here").stage = LocalStage::Ended(result);
+    }
+
+    /// Forgets an attempt, as [`LocalAttempts::end`] would end it.
     pub fn remove(&mut self, id: AttemptId) -> Option<LocalAttempt> {
-        self.queue.retain(|(queued, _)| *queued != id);
+        self.withdraw(id);
         self.all.remove(&id)
+    }
+
+    /// Takes an attempt's place in the queue, or its slot.
+    fn withdraw(&mut self, id: AttemptId) {
+        match self.all.get(&id).map(|attempt| &attempt.stage) {
+            Some(LocalStage::Queued) => self.queue.retain(|(queued, _)| *queued != id),
+            Some(LocalStage::Running) => self.running -= 1,
+            Some(LocalStage::Gathering | LocalStage::Gathered { .. } | LocalStage::Ended(_)) | None => {}
+        }
     }
 
     /// Keeps a map output in that directory.
@@ -113,12 +136,12 @@ impl LocalAttempts {
 
     /// Attempts that hold slots.
     pub fn running(&self) -> u32 {
-        self.all.values().filter(|attempt| matches!(attempt.stage, LocalStage::Running)).count() as u32
+        self.running
     }
 
     /// Whether nothing runs.
     pub fn is_idle(&self) -> bool {
-        self.running() == 0
+        self.running == 0
     }
 
     pub fn all(&self) -> impl Iterator<Item = (AttemptId, &LocalAttempt)> {
@@ -134,7 +157,10 @@ impl LocalAttempts {
     }
 
     pub fn check_invariants(&self) {
-        assert!(self.running() <= self.slots, "no more attempts run than there are slots");
+        let running =
+            self.all.values().filter(|attempt| matches!(attempt.stage, LocalStage::Running)).count();
+        assert_eq!(running, self.running as usize, "each attempt that runs is counted");
+        assert!(self.running <= self.slots, "no more attempts run than there are slots");
         for (id, attempt) in &self.all {
             let is_queued = self.queue.iter().any(|(queued, _)| queued == id);
             assert_eq!(

@@ -1,9 +1,12 @@
 //! What a worker tells after each registration: all that it executes, holds, or has not been able to report.
+//!
+//! Invariant: each page fits a frame; what a single entry may carry is bounded by `reported.rs`.
 
 use super::Worker;
 use super::attempts::LocalStage;
 use crate::ids::AttemptId;
-use crate::limits::{INVENTORY_PAGE_ENTRIES, PROGRESS_US};
+use crate::limits::{INVENTORY_PAGE_BYTES, INVENTORY_PAGE_ENTRIES, PROGRESS_US};
+use crate::wire::frame;
 use crate::wire::message::{AttemptProgress, AttemptResult, FromWorker, InventoryEntry, Verdict};
 use crate::worker::WorkerTimer;
 use alloc::vec::Vec;
@@ -22,14 +25,22 @@ impl Worker {
             }
         }
         entries.extend(self.attempts.all_held().map(InventoryEntry::Holding));
-        let pages = entries.len().div_ceil(INVENTORY_PAGE_ENTRIES).max(1);
-        let mut entries = entries.into_iter();
-        for page in 1..=pages {
-            let entries = entries.by_ref().take(INVENTORY_PAGE_ENTRIES).collect();
-            let last = page == pages;
-            let jobs = if last { self.jobs.keys().copied().collect() } else { Vec::new() };
-            self.tell_manager(&FromWorker::Inventory { entries, jobs, last });
+        let mut page = Vec::new();
+        let mut page_bytes = 0;
+        for entry in entries {
+            let entry_bytes = frame::encode(&entry).len();
+            let is_full =
+                page.len() == INVENTORY_PAGE_ENTRIES || page_bytes + entry_bytes > INVENTORY_PAGE_BYTES;
+            if is_full && !page.is_empty() {
+                let entries = core::mem::take(&mut page);
+                self.tell_manager(&FromWorker::Inventory { entries, jobs: Vec::new(), last: false });
+                page_bytes = 0;
+            }
+            page_bytes += entry_bytes;
+            page.push(entry);
         }
+        let jobs = self.jobs.keys().copied().collect();
+        self.tell_manager(&FromWorker::Inventory { entries: page, jobs, last: true });
         self.resume_pulling();
     }
 
@@ -48,8 +59,8 @@ impl Worker {
     /// Reports the end of an attempt; the report is kept until it is acknowledged.
     pub(super) fn report_end(&mut self, id: AttemptId, result: AttemptResult) {
         let Some(attempt) = self.attempts.get_mut(id) else { return };
-        attempt.stage = LocalStage::Ended(result.clone());
         attempt.has_news = false;
+        self.attempts.end(id, result.clone());
         self.tell_manager(&FromWorker::Ended { attempt: id, result });
     }
 

@@ -13,8 +13,9 @@ mod orders;
 mod output_file;
 mod program;
 pub mod reduce_attempt;
+mod reported;
 mod run_file;
-pub(crate) mod session;
+mod session;
 pub mod shuffle;
 
 #[cfg(test)]

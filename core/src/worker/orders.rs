@@ -5,6 +5,7 @@
 
 use super::attempt::{AttemptSetting, AttemptSuccess, MapWork, Program, ReduceWork, Work};
 use super::attempts::LocalStage;
+use super::reported::{bound_cause, bound_failure};
 use super::shuffle::{ShuffleCommand, ShuffleReport};
 use super::{Worker, WorkerNotice, WorkerRequest};
 use crate::failure::{Cause, Failure};
@@ -115,15 +116,8 @@ impl Worker {
     fn kill(&mut self, id: AttemptId) {
         let Some(attempt) = self.attempts.get_mut(id) else { return };
         match &attempt.stage {
-            LocalStage::Gathering | LocalStage::Gathered { .. } => {
-                self.command(ShuffleCommand::Abandon { attempt: id });
-                self.report_end(id, AttemptResult::Failed(Failure::new(Cause::Killed).into()));
-            }
-            LocalStage::Queued => {
-                let order = self.attempts.remove(id).expect("it is here").order;
-                let is_reduce = matches!(order.task, TaskOrder::Reduce { .. });
-                self.attempts.insert(order, LocalStage::Gathering);
-                if is_reduce {
+            LocalStage::Gathering | LocalStage::Gathered { .. } | LocalStage::Queued => {
+                if let TaskOrder::Reduce { .. } = attempt.order.task {
                     self.command(ShuffleCommand::Abandon { attempt: id });
                 }
                 self.report_end(id, AttemptResult::Failed(Failure::new(Cause::Killed).into()));
@@ -159,7 +153,7 @@ impl Worker {
                 }
                 AttemptResult::Succeeded(counters)
             }
-            Err(failure) => AttemptResult::Failed(failure.into()),
+            Err(failure) => AttemptResult::Failed(bound_failure(failure).into()),
         };
         if is_dropped {
             self.attempts.remove(id);
@@ -296,12 +290,14 @@ impl Worker {
                     self.tell_manager(&FromWorker::Gathered { attempt });
                 }
             }
-            ShuffleReport::Unfetchable { attempt, map, cause } => {
+            ShuffleReport::Unfetchable { attempt, map, mut cause } => {
+                bound_cause(&mut cause);
                 let Some(job) = self.jobs.get_mut(&map.job) else { return };
                 job.unfetchable.insert(map, (attempt, cause.clone()));
                 self.tell_manager(&FromWorker::Unfetchable { attempt, map, cause });
             }
-            ShuffleReport::Failed { attempt, cause } => {
+            ShuffleReport::Failed { attempt, mut cause } => {
+                bound_cause(&mut cause);
                 let is_gathering = |local: &mut super::attempts::LocalAttempt| {
                     matches!(local.stage, LocalStage::Gathering) && !local.is_dropped
                 };

@@ -4,21 +4,20 @@
 //! hello, register, inventory. What is executed or held here lives on meanwhile.
 //!
 //! ```text
-//! Waiting ─timer─▶ Dialling ─connected─▶ Greeting ─welcome─▶ Registering ─registered─▶ Open
-//!    ▲                 └────────failed, closed, or silent for a lease───┴──────────────┘
-//!    └──────────────────────────────────────────┘
+//! Idle ─timer─▶ dialled (wire/dialled.rs) ─welcome─▶ open ─Register, Registered─▶ registered
+//!  ▲                  └─────────failed, closed, or silent for a lease──┴──────────────┘
+//!  └──────────────────────────────────────────┘
 //! ```
 
 use super::{Worker, WorkerNotice, WorkerRequest};
 use crate::backoff::Backoff;
 use crate::failure::{Cause, Failure, OsError, PeerKind};
 use crate::ids::{ConnectionId, Epoch, SessionId};
-use crate::limits::{FIRST_HEARTBEAT_US, HANDSHAKE_US};
+use crate::limits::FIRST_HEARTBEAT_US;
 use crate::machine::{Action, NetworkAction};
 use crate::time::Time;
 use crate::wire::message::{FromWorker, Heartbeat, HeartbeatAnswer, Role, ToWorker};
-use crate::wire::{Connection, Incoming, PROTOCOL_VERSION, Violation, datagram};
-use alloc::format;
+use crate::wire::{Dialled, Incoming, Violation, datagram};
 use alloc::string::ToString;
 
 /// Why a worker wants to be woken.
@@ -39,24 +38,14 @@ pub enum WorkerTimer {
 /// The state of the conversation.
 #[derive(Debug, Default)]
 pub(super) struct Session {
-    link: Link,
-    closing: Option<(ConnectionId, Connection)>,
-    backoff: Backoff,
+    link: Dialled,
     dialled: u64,
+    backoff: Backoff,
     was_unreachable: bool,
     registered: Option<Registered>,
 }
 
-#[derive(Debug, Default)]
-enum Link {
-    #[default]
-    Waiting,
-    Dialling(ConnectionId),
-    Greeting(ConnectionId, Connection),
-    Registering(ConnectionId, Connection),
-    Open(ConnectionId, Connection),
-}
-
+/// What the Manager answered to the registration in the present connection.
 #[derive(Copy, Clone, Debug)]
 struct Registered {
     session: SessionId,
@@ -68,58 +57,12 @@ struct Registered {
 }
 
 impl Session {
-    fn connection_mut(&mut self, wanted: ConnectionId) -> Option<&mut Connection> {
-        match &mut self.link {
-            Link::Greeting(id, connection)
-            | Link::Registering(id, connection)
-            | Link::Open(id, connection)
-                if *id == wanted =>
-            {
-                Some(connection)
-            }
-            Link::Waiting
-            | Link::Dialling(_)
-            | Link::Greeting(..)
-            | Link::Registering(..)
-            | Link::Open(..) => {
-                self.closing.as_mut().filter(|(id, _)| *id == wanted).map(|(_, connection)| connection)
-            }
-        }
-    }
-
-    fn is_current(&self, wanted: ConnectionId) -> bool {
-        match &self.link {
-            Link::Waiting => false,
-            Link::Dialling(id) | Link::Greeting(id, _) | Link::Registering(id, _) | Link::Open(id, _) => {
-                *id == wanted
-            }
-        }
-    }
-
-    pub(super) fn unsent(&self, wanted: ConnectionId) -> &[u8] {
-        match &self.link {
-            Link::Greeting(id, connection)
-            | Link::Registering(id, connection)
-            | Link::Open(id, connection)
-                if *id == wanted =>
-            {
-                connection.unsent()
-            }
-            Link::Waiting
-            | Link::Dialling(_)
-            | Link::Greeting(..)
-            | Link::Registering(..)
-            | Link::Open(..) => match &self.closing {
-                Some((id, connection)) if *id == wanted => connection.unsent(),
-                Some(_) | None => &[],
-            },
-        }
+    pub(super) fn unsent(&self, connection: ConnectionId) -> &[u8] {
+        self.link.unsent(connection)
     }
 
     pub(super) fn sent(&mut self, connection: ConnectionId, count: usize) {
-        if let Some(connection) = self.connection_mut(connection) {
-            connection.sent(count);
-        }
+        self.link.sent(connection, count);
     }
 }
 
@@ -141,63 +84,49 @@ impl Worker {
     }
 
     fn dial(&mut self) {
-        assert!(matches!(self.session.link, Link::Waiting), "one connection at a time");
         if self.is_stopping {
             return;
         }
         self.session.dialled += 1;
-        let connection = ConnectionId::dialled(self.session.dialled);
-        self.session.link = Link::Dialling(connection);
-        self.timers.set(WorkerTimer::Handshake, self.now.after(HANDSHAKE_US));
-        self.actions.push_back(Action::Network(NetworkAction::Dial { connection, to: self.config.manager }));
+        let id = ConnectionId::dialled(self.session.dialled);
+        let (action, welcome_until) = self.session.link.dial(id, self.config.manager, self.now);
+        self.timers.set(WorkerTimer::Handshake, welcome_until);
+        self.actions.push_back(Action::Network(action));
     }
 
     pub(super) fn connected(&mut self, id: ConnectionId) {
-        if !self.session.is_current(id) {
-            // Given up while it was being dialled.
-            return self.actions.push_back(Action::Network(NetworkAction::Close { connection: id }));
-        }
-        let connection = Connection::dial(&self.config.cluster, Role::Worker);
-        self.session.link = Link::Greeting(id, connection);
-        self.actions.push_back(Action::Network(NetworkAction::Transmit { connection: id }));
+        let action = self.session.link.connected(id, &self.config.cluster, Role::Worker);
+        self.actions.push_back(Action::Network(action));
     }
 
     pub(super) fn dial_failed(&mut self, id: ConnectionId, error: OsError) {
-        if !self.session.is_current(id) {
+        if !self.session.link.ended(id) {
             return;
         }
-        if !self.session.was_unreachable {
-            self.session.was_unreachable = true;
-            let address = self.config.manager.to_string();
-            let cause = Cause::Unreachable { address, whom: PeerKind::Manager, error };
-            self.request(WorkerRequest::Notice(WorkerNotice::Unreachable(Failure::new(cause))));
-        }
-        self.session.link = Link::Waiting;
+        let address = self.config.manager.to_string();
+        self.notice_unreachable(Cause::Unreachable { address, whom: PeerKind::Manager, error });
         self.dial_later();
     }
 
-    pub(super) fn closed(&mut self, id: ConnectionId) {
-        if self.session.closing.as_ref().is_some_and(|(closing, _)| *closing == id) {
-            self.session.closing = None;
+    /// Says once, until the next registration, that there is none.
+    fn notice_unreachable(&mut self, cause: Cause) {
+        if !core::mem::replace(&mut self.session.was_unreachable, true) {
+            self.request(WorkerRequest::Notice(WorkerNotice::Unreachable(Failure::new(cause))));
         }
-        if self.session.is_current(id) {
-            self.session.link = Link::Waiting;
+    }
+
+    pub(super) fn closed(&mut self, id: ConnectionId) {
+        if self.session.link.ended(id) {
             self.dial_later();
         }
     }
 
     /// Gives up the present connection, whatever state it is in, and dials again later.
     fn hang_up(&mut self) {
-        match core::mem::take(&mut self.session.link) {
-            Link::Waiting => return,
-            Link::Dialling(_) => {}
-            Link::Greeting(id, connection)
-            | Link::Registering(id, connection)
-            | Link::Open(id, connection) => {
-                self.session.closing = Some((id, connection));
-                self.actions.push_back(Action::Network(NetworkAction::Close { connection: id }));
-            }
+        if self.session.link.is_idle() {
+            return;
         }
+        self.actions.extend(self.session.link.hang_up().map(Action::Network));
         self.dial_later();
     }
 
@@ -213,20 +142,13 @@ impl Worker {
     }
 
     pub(super) fn received(&mut self, id: ConnectionId, bytes: &[u8]) {
-        if !self.session.is_current(id) {
-            return;
-        }
-        if let Some(connection) = self.session.connection_mut(id) {
-            connection.receive(bytes);
-        }
-        while self.session.is_current(id)
-            && let Some(connection) = self.session.connection_mut(id)
-        {
-            let outcome = match connection.poll() {
-                Ok(None) => break,
+        self.session.link.receive(id, bytes);
+        loop {
+            let outcome = match self.session.link.poll(id) {
+                Ok(None) => return,
                 Err(violation) => Err(violation),
-                Ok(Some(Incoming::Established(_))) => {
-                    self.register(id);
+                Ok(Some(Incoming::Welcome)) => {
+                    self.register();
                     Ok(())
                 }
                 Ok(Some(incoming)) => incoming.message().and_then(|message| self.manager_spoke(message)),
@@ -239,27 +161,19 @@ impl Worker {
 
     fn violated(&mut self, violation: Violation) {
         tracing::warn!("the Manager broke the protocol: {violation}");
-        let is_greeting = matches!(self.session.link, Link::Greeting(..));
+        let (was_registered, is_final) = (self.is_registered(), violation.is_final());
         self.hang_up();
-        if is_greeting {
-            let address = self.config.manager.to_string();
-            let cause = refusal(violation, address, &self.config.cluster);
+        let address = self.config.manager.to_string();
+        let cause = violation.into_cause(address, &self.config.cluster);
+        if is_final {
             self.request(WorkerRequest::Notice(WorkerNotice::Refused(Failure::new(cause))));
             self.stop(false);
+        } else if !was_registered {
+            self.notice_unreachable(cause);
         }
     }
 
-    fn register(&mut self, id: ConnectionId) {
-        self.session.link = match core::mem::take(&mut self.session.link) {
-            Link::Greeting(at, connection) if at == id => Link::Registering(at, connection),
-            link @ (Link::Waiting
-            | Link::Dialling(_)
-            | Link::Greeting(..)
-            | Link::Registering(..)
-            | Link::Open(..)) => {
-                unreachable!("a welcome comes to a greeting, not in {link:?}")
-            }
-        };
+    fn register(&mut self) {
         let message = FromWorker::Register {
             incarnation: self.config.incarnation,
             host: self.config.host.clone(),
@@ -280,13 +194,9 @@ impl Worker {
         if heartbeat_us == 0 || lease_us == 0 {
             return Err(Violation::OutOfPlace("heartbeats and leases take time"));
         }
-        self.session.link = match core::mem::take(&mut self.session.link) {
-            Link::Registering(id, connection) => Link::Open(id, connection),
-            link @ (Link::Waiting | Link::Dialling(_) | Link::Greeting(..) | Link::Open(..)) => {
-                self.session.link = link;
-                return Err(Violation::OutOfPlace("a registration that was not asked for"));
-            }
-        };
+        if self.is_registered() {
+            return Err(Violation::OutOfPlace("a registration that was not asked for"));
+        }
         self.timers.cancel(WorkerTimer::Handshake);
         self.session.backoff.reset();
         self.session.was_unreachable = false;
@@ -301,15 +211,12 @@ impl Worker {
 
     /// Whether the Manager has answered the registration in this connection.
     pub(super) fn is_registered(&self) -> bool {
-        matches!(self.session.link, Link::Open(..))
+        self.session.registered.is_some()
     }
 
     /// Sends a message if there is somebody to hear it; whatever must not be lost is told again after registration.
     pub(super) fn tell_manager(&mut self, message: &FromWorker) {
-        let (Link::Registering(id, connection) | Link::Open(id, connection)) = &mut self.session.link else {
-            return;
-        };
-        let id = *id;
+        let Some((id, connection)) = self.session.link.open_mut() else { return };
         connection.send(message).expect("what a worker says fits a frame");
         if connection.is_overfull() {
             return self.hang_up();
@@ -379,22 +286,5 @@ impl Worker {
             return Err(Violation::OutOfPlace("an order before the registration"));
         }
         self.ordered(message)
-    }
-}
-
-/// What a user is told of a handshake that failed.
-pub(crate) fn refusal(violation: Violation, address: alloc::string::String, cluster: &str) -> Cause {
-    match violation {
-        Violation::Version { theirs } => Cause::OtherVersion { address, theirs, ours: PROTOCOL_VERSION },
-        Violation::OtherCluster { theirs } => Cause::OtherCluster { address, theirs, ours: cluster.into() },
-        Violation::Magic
-        | Violation::RoleNotServed
-        | Violation::FrameTooLong { .. }
-        | Violation::FrameKind
-        | Violation::Checksum
-        | Violation::Undecodable
-        | Violation::OutOfPlace(_)
-        | Violation::NotReading
-        | Violation::HandshakeTimeout => Cause::NotWindrow { address, violation: format!("{violation}") },
     }
 }

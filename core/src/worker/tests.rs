@@ -1,17 +1,21 @@
 //! A worker's control machine against exact lists of what it does; the test plays its Manager.
 
 use super::*;
-use crate::failure::{Cause, Failure, OsError, OsErrorKind};
+use crate::failure::{Cause, ExitStatus, Failure, OsError, OsErrorKind};
 use crate::ids::{Epoch, Partition, SessionId, TaskId};
-use crate::job::{CommandLine, FileIdentity, InputFile, JobSpecification, Split, Staging};
+use crate::job::{CommandLine, FileIdentity, InputFile, JobSpecification, ProgramRole, Split, Staging};
+use crate::limits::{FAILURE_TEXT_BYTES_MAX, FRAME_BYTES_MAX, INVENTORY_PAGE_BYTES, STDERR_TAIL_BYTES};
 use crate::machine::NetworkAction;
 use crate::time::SECOND_US;
 use crate::wire::message::{
-    FromWorker, Heartbeat, HeartbeatAnswer, InventoryEntry, JobOrder, LaunchOrder, Role, TaskOrder, ToWorker,
+    AttemptResult, FromWorker, Heartbeat, HeartbeatAnswer, InventoryEntry, JobOrder, LaunchOrder, Role,
+    TaskOrder, ToWorker,
 };
 use crate::wire::{Connection, Incoming, datagram};
 use crate::worker::attempt::{MapOutput, Segment};
+use crate::worker::attempts::LocalStage;
 use alloc::format;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
 use serde::Serialize;
@@ -320,6 +324,26 @@ fn killing_ends_what_gathers_at_once_and_what_runs_when_it_ended() {
 }
 
 #[test]
+fn what_is_killed_before_it_had_a_slot_ends_at_once_and_never_starts() {
+    let mut stage = Stage::new(1);
+    stage.register(1);
+    assert_eq!(stage.say(&launch(MAP)), ["start map-00000-1-0"]);
+    stage.say(&launch(REDUCE));
+    let report = ShuffleReport::Gathered { attempt: attempt(REDUCE), runs: Vec::new(), fetched_bytes: 0 };
+    stage.local(WorkerInput::Shuffle(report));
+    assert!(stage.say(&ToWorker::Run { attempt: attempt(REDUCE) }).is_empty());
+    let second = TaskId::Map(1);
+    assert!(stage.say(&launch(second)).is_empty());
+    let kill = |task| ToWorker::Kill { attempt: attempt(task) };
+    assert_eq!(stage.say(&kill(REDUCE)), ["shuffle Abandon", "Ended reduce-00000-1-0"]);
+    assert_eq!(stage.say(&kill(second)), ["Ended map-00001-1-0"]);
+    assert!(stage.say(&kill(second)).is_empty(), "it has ended");
+    let lines = stage.local(WorkerInput::Ended(attempt(MAP), Ok(success())));
+    assert_eq!(lines, ["shuffle Offer", "Ended map-00000-1-0"], "nothing waits for the slot");
+    assert_eq!(stage.say(&launch(TaskId::Map(2))), ["start map-00002-1-0"]);
+}
+
+#[test]
 fn stopping_says_goodbye_kills_forgets_and_then_ends() {
     let mut stage = Stage::new(1);
     stage.register(1);
@@ -359,4 +383,82 @@ fn a_manager_of_another_cluster_ends_the_worker() {
     assert!(other.poll().is_err());
     stage.worker.receive(id, other.unsent(), stage.now);
     assert_eq!(stage.drain(), ["close", "notice Refused", "stopped"]);
+}
+
+#[test]
+fn a_damaged_welcome_does_not_end_the_worker() {
+    let mut stage = Stage::new(1);
+    for number in 1..=2 {
+        assert_eq!(stage.wake(), ["dial"]);
+        let id = ConnectionId::dialled(number);
+        let connected = NetworkEvent::Connected { connection: id, local: MANAGER };
+        stage.worker.handle_input(Event::Network(connected), stage.now);
+        while stage.worker.poll_output().is_some() {}
+        let mut manager = Connection::accept("c", &[Role::Worker]);
+        manager.receive(stage.worker.unsent(id));
+        assert_eq!(manager.poll(), Ok(Some(Incoming::Established(Role::Worker))));
+        let mut welcome = manager.unsent().to_vec();
+        *welcome.last_mut().unwrap() ^= 1;
+        stage.worker.receive(id, &welcome, stage.now);
+        let lines = ["close", "notice Unreachable"];
+        assert_eq!(stage.drain(), lines[..if number == 1 { 2 } else { 1 }], "it is said once");
+    }
+    assert_eq!(stage.register(3), ["heartbeat 1 running 0", "notice Registered", "Inventory []"]);
+}
+
+fn long_failure() -> Failure {
+    let command = "ä".repeat(FRAME_BYTES_MAX);
+    let status = ExitStatus::Code(1);
+    let mut failure = Failure::new(Cause::ProgramFailed { role: ProgramRole::Mapper, command, status });
+    failure.stderr_tail = vec![b'e'; STDERR_TAIL_BYTES];
+    failure
+}
+
+#[test]
+fn a_failure_of_a_long_command_is_told_in_short() {
+    let mut stage = Stage::new(1);
+    stage.register(1);
+    stage.say(&launch(MAP));
+    assert_eq!(stage.local(WorkerInput::Ended(attempt(MAP), Err(long_failure()))), ["Ended map-00000-1-0"]);
+    let LocalStage::Ended(AttemptResult::Failed(failure)) =
+        &stage.worker.attempts.get_mut(attempt(MAP)).unwrap().stage
+    else {
+        unreachable!("it failed")
+    };
+    let Cause::ProgramFailed { command, .. } = &failure.cause else { unreachable!("a program failed") };
+    assert!(command.len() <= FAILURE_TEXT_BYTES_MAX && command.ends_with("ä…"));
+    assert_eq!(failure.stderr_tail.len(), STDERR_TAIL_BYTES);
+}
+
+#[test]
+fn what_a_peer_said_of_a_run_is_told_in_short() {
+    let mut stage = Stage::new(1);
+    stage.register(1);
+    stage.say(&launch(REDUCE));
+    let cause = Cause::RunUnfetchable { map: attempt(MAP), reason: "x".repeat(FRAME_BYTES_MAX) };
+    let report =
+        ShuffleReport::Unfetchable { attempt: attempt(REDUCE), map: attempt(MAP), cause: cause.clone() };
+    assert_eq!(stage.local(WorkerInput::Shuffle(report)), ["Unfetchable"]);
+    let report = ShuffleReport::Failed { attempt: attempt(REDUCE), cause };
+    assert_eq!(stage.local(WorkerInput::Shuffle(report)), ["Ended reduce-00000-1-0"]);
+}
+
+#[test]
+fn an_inventory_of_many_long_failures_is_cut_into_pages() {
+    let maps: Vec<_> = (0..128).map(TaskId::Map).collect();
+    let mut stage = Stage::new(128);
+    stage.register(1);
+    for map in &maps {
+        stage.say(&launch(*map));
+    }
+    stage.close();
+    for map in &maps {
+        assert!(stage.local(WorkerInput::Ended(attempt(*map), Err(long_failure()))).is_empty());
+    }
+    let line = |maps: &[TaskId]| {
+        let entries: Vec<_> = maps.iter().map(|map| format!("ended {}", attempt(*map).file_stem())).collect();
+        format!("Inventory [{}]", entries.join(", "))
+    };
+    let per_page = INVENTORY_PAGE_BYTES / (FAILURE_TEXT_BYTES_MAX + STDERR_TAIL_BYTES + 32);
+    assert_eq!(stage.register(2)[2..], [line(&maps[..per_page]), line(&maps[per_page..])]);
 }

@@ -3,8 +3,11 @@
 use super::*;
 use crate::failure::OsErrorKind;
 use crate::ids::SubmissionKey;
-use crate::job::{CommandLine, Counters, JobReport, JobSpecification, PathBytes};
+use crate::job::{
+    CommandLine, Counters, JobPhase, JobProgress, JobReport, JobSpecification, PathBytes, TaskCount,
+};
 use crate::time::SECOND_US;
+use crate::wire::Connection;
 use alloc::format;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -150,6 +153,28 @@ fn ended() -> ToClient {
     })
 }
 
+fn progress() -> ToClient {
+    ToClient::Progress(JobProgress {
+        job: JobId(1),
+        phase: JobPhase::Running,
+        workers: 1,
+        workers_unheard: 0,
+        maps: TaskCount::default(),
+        runs_fetched: 0,
+        reduces: TaskCount::default(),
+        input_bytes: 1,
+        counters: Counters::default(),
+        attempts_failed: 0,
+    })
+}
+
+/// The same bytes, the last of them changed.
+fn damaged(bytes: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    *bytes.last_mut().unwrap() ^= 1;
+    bytes
+}
+
 #[test]
 fn a_job_is_submitted_followed_and_reported_once() {
     let mut stage = Stage::submitting();
@@ -218,6 +243,83 @@ fn cancelling_before_anything_was_said_ends_it() {
 }
 
 #[test]
+fn a_cancelled_submission_that_may_have_arrived_is_repeated_and_then_cancelled() {
+    let mut stage = Stage::submitting();
+    stage.give(start());
+    stage.welcome(1);
+    assert!(stage.give(cancel()).is_empty());
+    assert_eq!(stage.close(), ["report Waiting"]);
+    assert_eq!(stage.wake(), ["dial"]);
+    assert_eq!(stage.welcome(2), ["Submit"]);
+    assert_eq!(stage.say(&ToClient::Accepted { job: JobId(1) }), ["report Accepted", "Cancel"]);
+    assert_eq!(stage.say(&ended()), ["close", "report Ended"]);
+}
+
+#[test]
+fn a_submission_may_have_arrived_that_is_cancelled_while_the_manager_is_dialled_again() {
+    let mut stage = Stage::submitting();
+    stage.give(start());
+    stage.welcome(1);
+    stage.close();
+    assert!(stage.give(cancel()).is_empty());
+    assert_eq!(stage.wake(), ["dial"]);
+    assert!(stage.give(cancel()).is_empty());
+    assert_eq!(stage.welcome(2), ["Submit"]);
+    assert_eq!(stage.say(&ToClient::Accepted { job: JobId(1) }), ["report Accepted", "Cancel"]);
+}
+
+#[test]
+fn what_became_of_a_cancelled_submission_is_asked_as_long_as_there_is_patience() {
+    let mut stage = Stage::submitting();
+    stage.give(start());
+    stage.welcome(1);
+    stage.give(cancel());
+    assert_eq!(stage.close(), ["report Waiting"]);
+    let mut lines = stage.wake();
+    for number in 2.. {
+        assert_eq!(lines, ["dial"]);
+        lines = stage.refuse(number);
+        if !lines.is_empty() {
+            break;
+        }
+        lines = stage.wake();
+    }
+    assert_eq!(lines, ["report Failed"]);
+    assert!((3..=5).contains(&(stage.now.as_us() / SECOND_US)), "{:?}", stage.now);
+}
+
+#[test]
+fn a_manager_that_falls_silent_over_a_job_is_dialled_again() {
+    let mut stage = Stage::submitting();
+    stage.give(start());
+    stage.welcome(1);
+    stage.say(&ToClient::Accepted { job: JobId(1) });
+    stage.now = stage.now.after(MANAGER_SILENCE_US - 1);
+    stage.client.handle_timeout(stage.now);
+    assert_eq!(stage.say(&progress()), ["report Progress"]);
+    let heard = stage.now;
+    assert_eq!(stage.wake(), ["close", "report Waiting"]);
+    assert_eq!(stage.now.since_us(heard), MANAGER_SILENCE_US);
+    assert!(stage.close().is_empty());
+    assert_eq!(stage.wake(), ["dial"]);
+    assert_eq!(stage.welcome(2), ["Watch"]);
+    assert_eq!(stage.say(&ended()), ["close", "report Ended"]);
+    assert_eq!(stage.client.poll_timeout(), None);
+}
+
+#[test]
+fn a_manager_that_never_answers_a_shutdown_is_lost_in_the_end() {
+    let mut stage = Stage::new(ClientTask::Shutdown);
+    stage.give(start());
+    assert_eq!(stage.welcome(1), ["Shutdown"]);
+    assert_eq!(stage.wake(), ["close", "report Waiting"]);
+    assert_eq!(stage.wake(), ["dial"]);
+    assert_eq!(stage.welcome(2), ["Shutdown"]);
+    assert_eq!(stage.wake(), ["close", "report Failed"]);
+    assert_eq!(stage.client.poll_timeout(), None);
+}
+
+#[test]
 fn another_cluster_is_the_end_of_it() {
     let mut stage = Stage::new(ClientTask::Shutdown);
     stage.give(start());
@@ -232,6 +334,31 @@ fn another_cluster_is_the_end_of_it() {
     while stage.client.poll_output().is_some() {}
     stage.client.receive(id, other.unsent(), stage.now);
     assert_eq!(stage.drain(), ["close", "report Failed"]);
+}
+
+#[test]
+fn a_damaged_byte_is_no_refusal_and_the_manager_is_dialled_again() {
+    let mut stage = Stage::submitting();
+    stage.give(start());
+    let id = ConnectionId::dialled(1);
+    let mut connection = Connection::accept("c", &[Role::Client]);
+    stage
+        .client
+        .handle_input(Event::Network(NetworkEvent::Connected { connection: id, local: MANAGER }), stage.now);
+    connection.receive(stage.client.unsent(id));
+    assert_eq!(connection.poll(), Ok(Some(Incoming::Established(Role::Client))));
+    while stage.client.poll_output().is_some() {}
+    stage.client.receive(id, &damaged(connection.unsent()), stage.now);
+    assert_eq!(stage.drain(), ["close", "report Waiting"]);
+    assert_eq!(stage.wake(), ["dial"]);
+    assert_eq!(stage.welcome(2), ["Submit"]);
+    stage.say(&ToClient::Accepted { job: JobId(1) });
+    let (id, connection) = stage.connection.as_mut().unwrap();
+    connection.send(&ended()).unwrap();
+    stage.client.receive(*id, &damaged(connection.unsent()), stage.now);
+    assert_eq!(stage.drain(), ["close", "report Waiting"]);
+    assert_eq!(stage.wake(), ["dial"]);
+    assert_eq!(stage.welcome(3), ["Watch"]);
 }
 
 #[test]

@@ -217,7 +217,7 @@ impl Stage {
         connection.receive(&bytes);
         while let Some(incoming) = connection.poll().unwrap() {
             let said = match (&incoming, *role) {
-                (Incoming::Established(_), _) => "welcome".into(),
+                (Incoming::Welcome, _) => "welcome".into(),
                 (_, Role::Worker) => match incoming.message().unwrap() {
                     ToWorker::Registered { session, .. } => {
                         self.sessions.insert(id, session);

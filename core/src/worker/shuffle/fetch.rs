@@ -227,7 +227,7 @@ impl Shuffle {
             let Some(connection) = peer.link.connection_mut() else { return };
             let outcome = match connection.poll() {
                 Ok(None) => return,
-                Ok(Some(Incoming::Established(_))) => {
+                Ok(Some(Incoming::Welcome)) => {
                     peer.link = match core::mem::take(&mut peer.link) {
                         Link::Greeting(id, connection) => Link::Open(id, connection),
                         link @ (Link::Idle | Link::Waiting | Link::Dialling(_) | Link::Open(..)) => link,

@@ -1,0 +1,99 @@
+//! What a worker reports of a failure: owns the bounds of each part, so that the report fits a frame, whatever programs,
+//! paths and peers are called or have said.
+
+use crate::failure::{Cause, Failure, OsError};
+use crate::job::PathBytes;
+use crate::limits::{FAILURE_TEXT_BYTES_MAX, STDERR_TAIL_BYTES};
+use alloc::string::String;
+
+/// Stands at the end of what was cut.
+const CUT: &str = "…";
+
+/// The failure as it is reported.
+pub(super) fn bound_failure(mut failure: Failure) -> Failure {
+    let Failure { cause, job, attempt: _, attempts_failed: _, host, input, stderr_tail } = &mut failure;
+    bound_cause(cause);
+    if let Some((_, name)) = job {
+        bound_text(name);
+    }
+    if let Some(host) = host {
+        bound_text(host);
+    }
+    if let Some(input) = input {
+        bound_path(&mut input.path);
+    }
+    let surplus = stderr_tail.len().saturating_sub(STDERR_TAIL_BYTES);
+    stderr_tail.drain(..surplus);
+    failure
+}
+
+/// Cuts what a cause says to what may be reported.
+pub(super) fn bound_cause(cause: &mut Cause) {
+    match cause {
+        Cause::InputNotFound { path }
+        | Cause::InputChanged { path }
+        | Cause::OutputExists { path }
+        | Cause::OutputNotShared { path } => bound_path(path),
+        Cause::InputUnreadable { path, error }
+        | Cause::OutputUnwritable { path, error }
+        | Cause::OutputNotSynced { path, error }
+        | Cause::Scratch { path, error } => {
+            bound_path(path);
+            bound_error(error);
+        }
+        Cause::ProgramNotStarted { role: _, program, directory, error } => {
+            bound_path(program);
+            bound_path(directory);
+            bound_error(error);
+        }
+        Cause::ProgramFailed { role: _, command, status: _ }
+        | Cause::ProgramStoppedReading { role: _, command, unread_bytes: _ } => bound_text(command),
+        Cause::ProgramPipe { role: _, error } => bound_error(error),
+        Cause::RunUnfetchable { map: _, reason } => bound_text(reason),
+        Cause::Unreachable { address, whom: _, error } | Cause::CannotListen { address, error } => {
+            bound_text(address);
+            bound_error(error);
+        }
+        Cause::ConnectionLost { address } | Cause::OtherVersion { address, theirs: _, ours: _ } => {
+            bound_text(address);
+        }
+        Cause::NotWindrow { address, violation } => {
+            bound_text(address);
+            bound_text(violation);
+        }
+        Cause::OtherCluster { address, theirs, ours } => {
+            bound_text(address);
+            bound_text(theirs);
+            bound_text(ours);
+        }
+        Cause::Invalid { what, remedy } => {
+            bound_text(what);
+            bound_text(remedy);
+        }
+        Cause::TooManySplits { splits: _ }
+        | Cause::RecordTooLong { role: _, limit_bytes: _ }
+        | Cause::RunCorrupt { map: _ }
+        | Cause::WorkerLost
+        | Cause::Killed
+        | Cause::Cancelled
+        | Cause::ManagerStopped => {}
+    }
+}
+
+fn bound_error(error: &mut OsError) {
+    bound_text(&mut error.text);
+}
+
+fn bound_text(text: &mut String) {
+    if text.len() > FAILURE_TEXT_BYTES_MAX {
+        text.truncate(text.floor_char_boundary(FAILURE_TEXT_BYTES_MAX - CUT.len()));
+        text.push_str(CUT);
+    }
+}
+
+fn bound_path(path: &mut PathBytes) {
+    if path.0.len() > FAILURE_TEXT_BYTES_MAX {
+        path.0.truncate(FAILURE_TEXT_BYTES_MAX - CUT.len());
+        path.0.extend_from_slice(CUT.as_bytes());
+    }
+}
