@@ -90,6 +90,14 @@ pub enum TaskId {
     Reduce(u32),
 }
 
+impl TaskId {
+    /// Its index among the tasks of its kind.
+    pub const fn index(self) -> u32 {
+        let (TaskId::Map(index) | TaskId::Reduce(index)) = self;
+        index
+    }
+}
+
 impl fmt::Display for TaskId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -61,7 +61,6 @@ enum Link {
 pub(super) struct Want {
     pub attempt: AttemptId,
     pub map: AttemptId,
-    pub map_index: u32,
     pub partition: Partition,
     /// Times it came corrupt.
     pub tries: u32,
@@ -285,11 +284,11 @@ impl Shuffle {
         };
         if length_bytes == 0 {
             peer.under_way.pop_front();
-            self.run_came(want.attempt, want.map, want.map_index, Segment::default());
+            self.run_came(want.attempt, want.map, Segment::default());
             self.ask_peer(address);
             return Ok(());
         }
-        let is_wanted = self.is_wanted(&want);
+        let is_wanted = self.gatherings.want(&want);
         let place = if is_wanted { self.make_place(want.attempt, length_bytes) } else { None };
         let peer = self.peers.all.get_mut(&address).expect("it answers");
         let fetch = peer.under_way.front_mut().expect("it was asked for");
@@ -321,14 +320,14 @@ impl Shuffle {
             // The rest still comes; it is not kept.
             arriving.place = None;
         }
-        if let Some((file, segment)) = place.filter(|_| is_right && self.is_wanted(&want)) {
+        if let Some((file, segment)) = place.filter(|_| is_right && self.gatherings.want(&want)) {
             let completes = is_last.then_some((want.map, segment));
             let (attempt, offset) = (want.attempt, segment.offset + offset);
             self.ask(DiskJob::WriteGathering { attempt, file, offset, bytes, completes });
             if is_last {
-                self.run_came(want.attempt, want.map, want.map_index, segment);
+                self.run_came(want.attempt, want.map, segment);
             }
-        } else if is_last && self.is_wanted(&want) {
+        } else if is_last && self.gatherings.want(&want) {
             want.tries += 1;
             if want.tries < 2 {
                 self.want(address, want);
@@ -348,7 +347,7 @@ impl Shuffle {
         let Some(Fetch { want, arriving: None }) = peer.under_way.pop_front() else {
             return Err(Violation::OutOfPlace("a refusal of nothing"));
         };
-        if self.is_wanted(&want) {
+        if self.gatherings.want(&want) {
             self.unfetchable(want.attempt, want.map, reason);
         }
         self.ask_peer(address);
@@ -367,7 +366,7 @@ impl Shuffle {
         else {
             return;
         };
-        wanted.retain(|want| self.is_wanted(want));
+        wanted.retain(|want| self.gatherings.want(want));
         let peer = self.peers.all.get_mut(&address).expect("it is there");
         peer.wanted = wanted;
         let is_idle = matches!(peer.link, Link::Idle);

@@ -51,6 +51,12 @@ impl Gatherings {
         self.all.get(&attempt).map(|gathering| gathering.path.clone()).unwrap_or_default()
     }
 
+    /// Whether a fetch is still wanted.
+    pub fn want(&self, want: &Want) -> bool {
+        let gathering = self.all.get(&want.attempt);
+        gathering.is_some_and(|gathering| gathering.fetching.get(&want.map.task.index()) == Some(&want.map))
+    }
+
     pub fn contains(&self, attempt: AttemptId) -> bool {
         self.all.contains_key(&attempt)
     }
@@ -131,7 +137,7 @@ impl Shuffle {
     /// map, which is lost then, that is given up.
     fn take_from(&mut self, attempt: AttemptId, location: MapLocation) {
         let MapLocation { map, holder, address } = location;
-        let (crate::ids::TaskId::Map(map_index) | crate::ids::TaskId::Reduce(map_index)) = map.task;
+        let map_index = map.task.index();
         let Some(gathering) = self.gatherings.all.get_mut(&attempt) else { return };
         if gathering.runs.contains_key(&map_index) || gathering.fetching.insert(map_index, map) == Some(map) {
             return;
@@ -141,19 +147,13 @@ impl Shuffle {
                 return self.unfetchable(attempt, map, "its worker does not have it any more".into());
             };
             let (path, segment) = (output.path.clone(), output.segment(gathering.partition));
-            return self.run_is_here(attempt, map_index, RunLocation { map, path, segment });
+            return self.run_is_here(attempt, RunLocation { map, path, segment });
         }
         let partition = gathering.partition;
         match address {
-            Some(address) => self.want(address, Want { attempt, map, map_index, partition, tries: 0 }),
+            Some(address) => self.want(address, Want { attempt, map, partition, tries: 0 }),
             None => self.unfetchable(attempt, map, "its worker has no shuffle port".into()),
         }
-    }
-
-    /// Whether a fetch is still wanted.
-    pub(super) fn is_wanted(&self, want: &Want) -> bool {
-        let gathering = self.gatherings.all.get(&want.attempt);
-        gathering.is_some_and(|gathering| gathering.fetching.get(&want.map_index) == Some(&want.map))
     }
 
     /// Gives a run that is about to come its place in the attempt's file.
@@ -181,26 +181,26 @@ impl Shuffle {
     }
 
     /// Takes note of a run that came whole, to be used once its last piece is written.
-    pub(super) fn run_came(&mut self, attempt: AttemptId, map: AttemptId, map_index: u32, segment: Segment) {
+    pub(super) fn run_came(&mut self, attempt: AttemptId, map: AttemptId, segment: Segment) {
         let Some(gathering) = self.gatherings.all.get_mut(&attempt) else { return };
         gathering.fetched_bytes += segment.length_bytes;
         let path = gathering.path.clone();
         if segment.length_bytes == 0 {
-            self.run_is_here(attempt, map_index, RunLocation { map, path, segment });
+            self.run_is_here(attempt, RunLocation { map, path, segment });
             self.complete_if_all_here(attempt);
         }
     }
 
     pub(super) fn written(&mut self, attempt: AttemptId, completes: Option<(AttemptId, Segment)>) {
         let Some((map, segment)) = completes else { return };
-        let (crate::ids::TaskId::Map(map_index) | crate::ids::TaskId::Reduce(map_index)) = map.task;
         let path = self.gatherings.path_of(attempt);
-        self.run_is_here(attempt, map_index, RunLocation { map, path, segment });
+        self.run_is_here(attempt, RunLocation { map, path, segment });
         self.complete_if_all_here(attempt);
     }
 
-    fn run_is_here(&mut self, attempt: AttemptId, map_index: u32, run: RunLocation) {
+    fn run_is_here(&mut self, attempt: AttemptId, run: RunLocation) {
         let Some(gathering) = self.gatherings.all.get_mut(&attempt) else { return };
+        let map_index = run.map.task.index();
         gathering.fetching.remove(&map_index);
         gathering.runs.entry(map_index).or_insert(run);
         let runs = gathering.runs.len() as u32;
@@ -232,7 +232,7 @@ impl Shuffle {
     }
 
     pub(super) fn cannot_have(&mut self, attempt: AttemptId, map: AttemptId, cause: Cause) {
-        let (crate::ids::TaskId::Map(map_index) | crate::ids::TaskId::Reduce(map_index)) = map.task;
+        let map_index = map.task.index();
         let Some(gathering) = self.gatherings.all.get_mut(&attempt) else { return };
         if gathering.fetching.get(&map_index) == Some(&map) {
             gathering.fetching.remove(&map_index);
