@@ -61,3 +61,7 @@ pub const DRAIN_US: u64 = 2 * SECOND_US;
 pub const FETCH_PATIENCE_US: u64 = 10 * SECOND_US;
 /// Fetches from one other worker that may be under way for one worker.
 pub const FETCHES_PER_PEER: usize = 4;
+/// How long a peer that owes a run may send nothing before its connection is given up; it may read for many.
+pub const FETCH_SILENCE_US: u64 = 30 * SECOND_US;
+/// How long a connection to the shuffle port may stand without a byte coming or going.
+pub const FETCHER_IDLE_US: u64 = 60 * SECOND_US;

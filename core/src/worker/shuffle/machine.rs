@@ -1,8 +1,5 @@
 //! The shuffle's machine: the table of contents, and its disk, which does one thing at a time.
 
-#[cfg(test)]
-mod tests;
-
 use super::fetch::Peers;
 use super::gather::Gatherings;
 use super::serve::Serving;
