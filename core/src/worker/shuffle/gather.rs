@@ -35,11 +35,22 @@ struct Gathering {
     is_complete: bool,
 }
 
-/// The file that an attempt's runs are fetched into, until all are in it.
+/// The file that an attempt's runs are fetched into.
 #[derive(Copy, Clone, Debug)]
 struct GatheringFile {
     file: FileId,
-    is_open: bool,
+    state: FileState,
+}
+
+/// How far a gathering's file is. Exactly one close is asked for, and only of a file that was made.
+#[derive(Copy, Clone, Debug)]
+enum FileState {
+    /// It is being made.
+    Creating,
+    /// It takes what comes.
+    Open,
+    /// All is in it.
+    Closing,
 }
 
 impl Gatherings {
@@ -151,7 +162,7 @@ impl Shuffle {
         }
         let partition = gathering.partition;
         match address {
-            Some(address) => self.want(address, Want { attempt, map, partition, tries: 0 }),
+            Some(address) => self.want(address, Want { attempt, map, partition, tries: 0, place: None }),
             None => self.unfetchable(attempt, map, "its worker has no shuffle port".into()),
         }
     }
@@ -162,7 +173,7 @@ impl Shuffle {
         let new_file = self.new_file();
         let gathering = self.gatherings.all.get_mut(&attempt)?;
         let GatheringFile { file, .. } =
-            *gathering.file.get_or_insert(GatheringFile { file: new_file, is_open: false });
+            *gathering.file.get_or_insert(GatheringFile { file: new_file, state: FileState::Creating });
         let segment = Segment { offset: gathering.end, length_bytes };
         gathering.end += length_bytes;
         let path = gathering.path.clone();
@@ -174,9 +185,16 @@ impl Shuffle {
 
     /// Takes note that the file was made; it is closed at once if nobody wants it any more.
     pub(super) fn gathering_opened(&mut self, attempt: AttemptId, opened: FileId) {
-        match self.gatherings.all.get_mut(&attempt).and_then(|gathering| gathering.file.as_mut()) {
-            Some(GatheringFile { file, is_open }) if *file == opened => *is_open = true,
-            Some(_) | None => self.ask(DiskJob::Close { file: opened }),
+        let gathering = self.gatherings.all.get_mut(&attempt);
+        let Some(Gathering { file: Some(GatheringFile { file, state }), is_complete, .. }) = gathering else {
+            return self.ask(DiskJob::Close { file: opened });
+        };
+        assert!(*file == opened, "a gathering makes one file");
+        if *is_complete {
+            *state = FileState::Closing;
+            self.ask(DiskJob::CloseGathering { attempt, file: opened });
+        } else {
+            *state = FileState::Open;
         }
     }
 
@@ -213,9 +231,18 @@ impl Shuffle {
             return;
         }
         gathering.is_complete = true;
-        match gathering.file.take() {
-            Some(GatheringFile { file, .. }) => self.ask(DiskJob::CloseGathering { attempt, file }),
+        match &mut gathering.file {
             None => self.gathered(attempt),
+            // It is closed once it was made.
+            Some(GatheringFile { state: FileState::Creating, .. }) => {}
+            Some(GatheringFile { file, state: state @ FileState::Open }) => {
+                *state = FileState::Closing;
+                let file = *file;
+                self.ask(DiskJob::CloseGathering { attempt, file });
+            }
+            Some(GatheringFile { state: FileState::Closing, .. }) => {
+                unreachable!("a gathering is completed once")
+            }
         }
         self.close_idle_peers();
     }
@@ -249,7 +276,7 @@ impl Shuffle {
 
     pub(super) fn abandon(&mut self, attempt: AttemptId) {
         let Some(gathering) = self.gatherings.all.remove(&attempt) else { return };
-        if let Some(GatheringFile { file, is_open: true }) = gathering.file {
+        if let Some(GatheringFile { file, state: FileState::Open }) = gathering.file {
             self.ask(DiskJob::Close { file });
         }
         self.ask(DiskJob::RemoveTree { path: gathering.directory, job: None });

@@ -43,6 +43,8 @@ pub enum ShuffleTimer {
     Dial(SocketAddr),
     /// A peer took too long over its handshake.
     Handshake(ConnectionId),
+    /// A peer sent nothing, or took nothing, for too long.
+    Silent(ConnectionId),
 }
 
 /// Something to be done on the disk, and for whom.
@@ -248,8 +250,9 @@ impl Machine for Shuffle {
         self.now = now;
         while let Some(timer) = self.timers.pop_due(now) {
             match timer {
-                ShuffleTimer::Dial(address) => self.dial(address),
+                ShuffleTimer::Dial(address) => self.dial_again(address),
                 ShuffleTimer::Handshake(connection) => self.handshake_late(connection),
+                ShuffleTimer::Silent(connection) => self.silent(connection),
             }
         }
         self.settle();
