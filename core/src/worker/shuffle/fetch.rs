@@ -81,8 +81,9 @@ struct Fetch {
 #[derive(Debug)]
 struct Arriving {
     verifier: RunVerifier,
-    /// Whether it goes to its place: not if nobody wants it, or it is corrupt; then the rest only comes.
+    /// Whether all of it so far went to its place: not if it was not wanted, or is corrupt; then the rest only comes.
     is_kept: bool,
+    is_corrupt: bool,
     received_bytes: u64,
     length_bytes: u64,
 }
@@ -187,7 +188,7 @@ impl Shuffle {
 
     pub(super) fn handshake_late(&mut self, id: ConnectionId) {
         if self.serving.is_serving(id) {
-            return self.close_served(id, Some(&Violation::HandshakeTimeout));
+            return self.fetcher_late(id);
         }
         self.break_off(id, "it did not finish its handshake in time".into());
     }
@@ -346,8 +347,16 @@ impl Shuffle {
         let peer = self.peers.all.get_mut(&address).expect("it answers");
         let fetch = peer.under_way.front_mut().expect("it was asked for");
         let verifier = RunVerifier::new();
-        *fetch =
-            Fetch { want, arriving: Some(Arriving { verifier, is_kept, received_bytes: 0, length_bytes }) };
+        *fetch = Fetch {
+            want,
+            arriving: Some(Arriving {
+                verifier,
+                is_kept,
+                is_corrupt: false,
+                received_bytes: 0,
+                length_bytes,
+            }),
+        };
         Ok(())
     }
 
@@ -367,19 +376,21 @@ impl Shuffle {
         if is_last {
             is_right = is_right && arriving.verifier.finish().is_ok();
         }
-        arriving.is_kept &= is_right;
-        let place = want.place.filter(|_| arriving.is_kept);
+        let is_wanted = self.gatherings.want(&want);
+        arriving.is_corrupt |= !is_right;
+        arriving.is_kept &= is_wanted && is_right;
+        let (place, is_corrupt) = (want.place.filter(|_| arriving.is_kept), arriving.is_corrupt);
         if is_last {
             peer.answered();
         }
-        if let Some((file, segment)) = place.filter(|_| self.gatherings.want(&want)) {
+        if let Some((file, segment)) = place {
             let completes = is_last.then_some((want.map, segment));
             let (attempt, offset) = (want.attempt, segment.offset + offset);
             self.ask(DiskJob::WriteGathering { attempt, file, offset, bytes, completes });
             if is_last {
                 self.run_came(want.attempt, want.map, segment);
             }
-        } else if is_last && self.gatherings.want(&want) {
+        } else if is_last && is_corrupt && is_wanted {
             want.tries += 1;
             if want.tries < 2 {
                 self.want(address, want);

@@ -70,6 +70,12 @@ impl Shuffle {
         }
     }
 
+    /// It did not greet, or greeted and asked for nothing.
+    pub(super) fn fetcher_late(&mut self, id: ConnectionId) {
+        let has_greeted = self.serving.all.get(&id).is_some_and(|served| served.connection.is_open());
+        self.close_served(id, (!has_greeted).then_some(&Violation::HandshakeTimeout));
+    }
+
     pub(super) fn close_served(&mut self, id: ConnectionId, violation: Option<&Violation>) {
         let Some(served) = self.serving.all.get_mut(&id).filter(|served| !served.is_closing) else { return };
         served.is_closing = true;

@@ -256,3 +256,23 @@ fn a_file_that_is_made_for_an_abandoned_gathering_is_closed_once() {
     stage.host.release_disk();
     assert!(stage.host.open.is_empty(), "it is closed");
 }
+
+/// Its holder was taken for lost, and is back: what came meanwhile was not kept.
+#[test]
+fn a_run_that_was_not_wanted_for_a_while_is_not_used_with_a_hole_in_it() {
+    let mut stage = Stage::asking();
+    let (bytes, Segment { length_bytes, .. }) = run_of(&["a".into(), "b".into()]);
+    stage.answer(&FetchAnswer::Run { length_bytes });
+    stage.command(lose(0));
+    stage.send(&bytes[..10]);
+    stage.command(locate(map(0, 0), 1));
+    stage.send(&bytes[10..]);
+    assert_eq!(stage.host.reports, [], "a part of it is missing");
+    stage.answer(&FetchAnswer::Run { length_bytes });
+    stage.send(&bytes);
+    let [ShuffleReport::Gathered { runs, .. }] = &stage.host.reports[..] else {
+        panic!("{:?}", stage.host.reports);
+    };
+    let file = &stage.host.files[&runs[0].path.0];
+    assert_eq!(file[runs[0].segment.offset as usize..][..bytes.len()], bytes);
+}
