@@ -1,8 +1,8 @@
 //! Fetching runs from other workers: owns one connection for each of them and what is wanted of it.
 //!
 //! A few fetches are under way at once; every block is checked as it comes. A peer that cannot be reached, breaks off, or
-//! owes a run and falls silent is tried again with back-off for a bounded time, which begins anew only with a run that
-//! came whole; then its runs count as unfetchable and their maps run again
+//! owes a run and falls silent is tried again with back-off for a bounded time, which begins anew only with an answer
+//! that came whole; then its runs count as unfetchable and their maps run again
 //! (Google paper, 3.3: reducers are told, and read from the worker that made the output anew).
 //!
 //! ```text

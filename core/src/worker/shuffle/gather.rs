@@ -185,16 +185,18 @@ impl Shuffle {
 
     /// Takes note that the file was made; it is closed at once if nobody wants it any more.
     pub(super) fn gathering_opened(&mut self, attempt: AttemptId, opened: FileId) {
-        let gathering = self.gatherings.all.get_mut(&attempt);
-        let Some(Gathering { file: Some(GatheringFile { file, state }), is_complete, .. }) = gathering else {
-            return self.ask(DiskJob::Close { file: opened });
-        };
-        assert!(*file == opened, "a gathering makes one file");
-        if *is_complete {
-            *state = FileState::Closing;
-            self.ask(DiskJob::CloseGathering { attempt, file: opened });
-        } else {
-            *state = FileState::Open;
+        match self.gatherings.all.get_mut(&attempt) {
+            Some(Gathering { file: Some(GatheringFile { file, state }), is_complete, .. })
+                if *file == opened =>
+            {
+                if *is_complete {
+                    *state = FileState::Closing;
+                    self.ask(DiskJob::CloseGathering { attempt, file: opened });
+                } else {
+                    *state = FileState::Open;
+                }
+            }
+            Some(_) | None => self.ask(DiskJob::Close { file: opened }),
         }
     }
 
