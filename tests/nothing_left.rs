@@ -96,7 +96,9 @@ fn of_the_programs_of_run_when_it_is_killed() {
     let arrivals = format!("ARRIVALS={}", scene.arrivals.path.display());
     let job =
         ["run", "--input", "input", "--output", "results/output", "--mapper", &mapper, "--reducer", "cat"];
-    let run = Process::start(scene.place.windrow(job).args(["--env", &arrivals]));
+    let mut run = scene.place.windrow(job);
+    run.args(["--env", &arrivals]).env("TMPDIR", scene.place.path("temporary"));
+    let run = Process::start(&mut run);
     scene.arrivals.next();
     run.kill();
     scene.place.await_no_processes();

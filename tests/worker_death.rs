@@ -14,11 +14,11 @@ const SAY: &str = "echo \"$1 $WORKER\" >\"$ARRIVALS\"; exec cat";
 
 /// A job over eight files, and what its programs speak and wait through.
 struct Scene {
-    place: Place,
     cluster: Cluster,
     arrivals: Arrivals,
     gate: Gate,
     records: Vec<Vec<u8>>,
+    place: Place,
 }
 
 const MAPS: usize = 8;
@@ -35,7 +35,7 @@ impl Scene {
         }
         let cluster = Cluster::start(&place, workers);
         let (arrivals, gate) = (Arrivals::new(&place, "arrivals"), Gate::closed(&place, "gate"));
-        Scene { place, cluster, arrivals, gate, records }
+        Scene { cluster, arrivals, gate, records, place }
     }
 
     fn submit(&self, mapper: &str, reducer: &str, reducers: usize) -> cluster::Process {

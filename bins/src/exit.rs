@@ -66,6 +66,7 @@ impl From<&Failure> for Exit {
             | Cause::InputUnreadable { .. }
             | Cause::InputChanged { .. }
             | Cause::TooManySplits { .. } => Exit::BadInput,
+            Cause::OutputNotSynced { .. } => Exit::Io,
             Cause::OutputUnwritable { error, .. } | Cause::Scratch { error, .. } => of_directory(error.kind),
             Cause::OutputNotShared { .. }
             | Cause::Unreachable { .. }

@@ -133,6 +133,13 @@ pub enum Cause {
         /// Why.
         error: OsError,
     },
+    /// The output is in place, whole, but the directory that holds it could not be synced.
+    OutputNotSynced {
+        /// The output.
+        path: PathBytes,
+        /// Why not.
+        error: OsError,
+    },
     /// The worker does not see the job's staging directory: the output is not on storage it shares.
     OutputNotShared {
         /// The staging directory.
@@ -324,6 +331,7 @@ impl Cause {
             | Cause::TooManySplits { .. }
             | Cause::OutputExists { .. }
             | Cause::OutputUnwritable { .. }
+            | Cause::OutputNotSynced { .. }
             | Cause::Cancelled
             | Cause::ManagerStopped
             | Cause::Invalid { .. } => Fault::Job,

@@ -91,10 +91,11 @@ pub enum TaskId {
 }
 
 impl TaskId {
-    /// Its index among the tasks of its kind.
+    /// Its place among the tasks of its kind.
     pub const fn index(self) -> u32 {
-        let (TaskId::Map(index) | TaskId::Reduce(index)) = self;
-        index
+        match self {
+            TaskId::Map(index) | TaskId::Reduce(index) => index,
+        }
     }
 }
 

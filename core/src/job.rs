@@ -147,6 +147,25 @@ impl Staging {
     }
 }
 
+impl JobSpecification {
+    /// The same without its inputs, which may be many: what a single task needs to know.
+    #[must_use]
+    pub fn without_inputs(&self) -> JobSpecification {
+        JobSpecification {
+            name: self.name.clone(),
+            inputs: Vec::new(),
+            output: self.output.clone(),
+            mapper: self.mapper.clone(),
+            reducer: self.reducer.clone(),
+            reducers: self.reducers,
+            split_bytes: self.split_bytes,
+            directory: self.directory.clone(),
+            environment: self.environment.clone(),
+            sync: self.sync,
+        }
+    }
+}
+
 /// What a file was when it was looked at.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileIdentity {
@@ -241,6 +260,22 @@ impl Counters {
         self.reduce_input_groups += other.reduce_input_groups;
         self.output_bytes += other.output_bytes;
         self.output_records += other.output_records;
+    }
+}
+
+impl Counters {
+    /// Takes `other`, which was added before, away from each figure.
+    pub fn subtract(&mut self, other: &Counters) {
+        self.map_input_bytes -= other.map_input_bytes;
+        self.map_input_records -= other.map_input_records;
+        self.map_output_bytes -= other.map_output_bytes;
+        self.map_output_records -= other.map_output_records;
+        self.spilled_bytes -= other.spilled_bytes;
+        self.fetched_bytes -= other.fetched_bytes;
+        self.reduce_input_records -= other.reduce_input_records;
+        self.reduce_input_groups -= other.reduce_input_groups;
+        self.output_bytes -= other.output_bytes;
+        self.output_records -= other.output_records;
     }
 }
 

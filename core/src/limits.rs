@@ -26,6 +26,18 @@ pub const DIAL_BACKOFF_US: (u64, u64) = (50 * MILLISECOND_US, 2 * SECOND_US);
 /// How often running attempts report how far they are.
 pub const PROGRESS_US: u64 = 200 * MILLISECOND_US;
 
+/// What a job's description may hold beside its inputs, and what may be told of a failure: each is repeated in messages
+/// that must fit a frame.
+pub const SPECIFICATION_BYTES_MAX: usize = 1 << 20;
+/// A job's name.
+pub const NAME_BYTES_MAX: usize = 1 << 10;
+/// A path that is named by a job.
+pub const PATH_BYTES_MAX: usize = 64 << 10;
+/// Ended jobs whose report is kept.
+pub const REPORTS_KEPT: usize = 1_000;
+/// Job numbers of one life of a Manager, so that the next, which may not remember them, begins beyond.
+pub const JOBS_PER_EPOCH: u64 = 1_000_000;
+
 /// Executions of one task that may fail by the program's own doing (Hadoop: `mapreduce.map.maxattempts`).
 pub const ATTEMPTS_PER_TASK: u32 = 4;
 /// Executions of one task that may fail by map outputs that cannot be had.
@@ -39,6 +51,8 @@ pub const SPLITS_MAX: usize = 1_000_000;
 /// Entries of one page of map outputs.
 pub const PAGE_ENTRIES: usize = 4_096;
 
+/// Entries of all pages of an inventory.
+pub const INVENTORY_ENTRIES_MAX: usize = 1 << 20;
 /// Entries of one page of an inventory; each may hold a failure with its stderr.
 pub const INVENTORY_PAGE_ENTRIES: usize = 128;
 

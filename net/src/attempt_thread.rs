@@ -377,7 +377,9 @@ impl<M: AttemptMachine, R: FnMut(AttemptReport)> Executor<M, R> {
         // Readiness may be spurious; the next is awaited.
         let Some(status) = status else { return false };
         let unread_bytes = child.unread_bytes().expect("a pipe tells what it holds");
-        self.machine.handle_input(AttemptInput::Exited { status, unread_bytes }, self.clock.now());
+        let printed_bytes = child.printed_bytes().expect("a pipe tells what it holds");
+        let exited = AttemptInput::Exited { status, unread_bytes, printed_bytes };
+        self.machine.handle_input(exited, self.clock.now());
         true
     }
 

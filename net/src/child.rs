@@ -111,6 +111,11 @@ impl Child {
         Ok(rustix::io::ioctl_fionread(&self.stdin_far_end)?)
     }
 
+    /// Bytes that it printed and that were not read yet.
+    pub fn printed_bytes(&self) -> io::Result<u64> {
+        self.stdout.as_ref().map_or(Ok(0), |stdout| Ok(rustix::io::ioctl_fionread(stdout)?))
+    }
+
     /// Kills every process of the program's group, and the program itself should it have left the group.
     pub fn kill_group(&self) {
         let killed =

@@ -3,7 +3,7 @@
 //! A test awaits events: lines that a process prints ([`Process::await_line`]), its end ([`Process::finish`]), words that
 //! a mapper or reducer sends ([`Arrivals`]). What a program waits for is a [`Gate`]. Where nothing announces an event (a
 //! process that is gone, a file that is removed) [`await_that`] looks again and again; it is the only place that pauses.
-//! Whatever was started here is killed when it is dropped.
+//! When a test's [`Place`] is dropped, whatever was started in it is killed.
 #![allow(dead_code)] // each test file uses a part of it
 
 pub mod reference;
@@ -27,7 +27,7 @@ const DEADLINE: Duration = Duration::from_secs(120);
 /// Set to the test's place in every process of it, and so found in all that they start.
 const MARK: &str = "WINDROW_TEST_PLACE";
 
-/// A test's own directory, removed with all in it when the test ends.
+/// A test's own directory, removed with all in it when the test ends. It is dropped after the servers that run in it.
 pub struct Place(tempfile::TempDir);
 
 impl Place {
@@ -77,14 +77,21 @@ impl Place {
 
     /// The processes of this place that still live, each by its command line.
     pub fn processes(&self) -> Vec<String> {
+        self.living().into_iter().map(|(_, command)| command).collect()
+    }
+
+    /// A handle and the command line of each process that has this place's mark.
+    fn living(&self) -> Vec<(OwnedFd, String)> {
         let mark = format!("{MARK}={}", self.0.path().display()).into_bytes();
+        let numbers =
+            names(Path::new("/proc")).into_iter().filter_map(|name| Pid::from_raw(name.parse().ok()?));
         let mut found = Vec::new();
-        for entry in fs::read_dir("/proc").unwrap().flatten() {
-            // A process may end while it is looked at, and then has no environment any more.
-            let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
-            if environment.split(|byte| *byte == 0).any(|variable| variable == mark) {
-                let command = fs::read(entry.path().join("cmdline")).unwrap_or_default();
-                found.push(String::from_utf8_lossy(&command).replace('\0', " "));
+        for number in numbers {
+            // The handle comes first, so that what is read then is of the process that it stands for, or of none.
+            let Ok(handle) = pidfd_open(number, PidfdFlags::empty()) else { continue };
+            let read = |name| fs::read(format!("/proc/{number}/{name}")).unwrap_or_default();
+            if read("environ").split(|byte| *byte == 0).any(|variable| variable == mark) {
+                found.push((handle, String::from_utf8_lossy(&read("cmdline")).replace('\0', " ")));
             }
         }
         found
@@ -96,6 +103,15 @@ impl Place {
             left if left.is_empty() => Ok(()),
             left => Err(left.join("\n")),
         });
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // Servers that a test kills take their programs with them, but not what those have started.
+        for (handle, _) in self.living() {
+            let _ = pidfd_send_signal(&handle, Signal::KILL);
+        }
     }
 }
 

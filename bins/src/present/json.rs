@@ -105,6 +105,7 @@ fn kind(cause: &Cause) -> &'static str {
         Cause::TooManySplits { .. } => "too_many_splits",
         Cause::OutputExists { .. } => "output_exists",
         Cause::OutputUnwritable { .. } => "output_unwritable",
+        Cause::OutputNotSynced { .. } => "output_not_synced",
         Cause::OutputNotShared { .. } => "output_not_shared",
         Cause::Scratch { .. } => "work_directory",
         Cause::ProgramNotStarted { .. } => "program_not_started",

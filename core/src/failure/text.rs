@@ -85,6 +85,13 @@ impl fmt::Display for Cause {
             Cause::OutputUnwritable { path, error } => {
                 write!(f, "the output cannot be written: `{}`: {error}", Shown(&path.0))
             }
+            Cause::OutputNotSynced { path, error } => {
+                let path = Shown(&path.0);
+                write!(
+                    f,
+                    "output `{path}` is whole and in place, but may not outlive a power failure: {error}"
+                )
+            }
             Cause::OutputNotShared { path } => {
                 write!(
                     f,

@@ -7,9 +7,10 @@ use super::execution::{Execution, Stage};
 use super::journal::Record;
 use super::{Manager, ManagerTimer};
 use crate::failure::{Cause, Failure};
-use crate::ids::{ConnectionId, JobId, SubmissionKey};
+use crate::ids::{ConnectionId, Incarnation, JobId, SubmissionKey};
 use crate::job::{JobPhase, JobProgress, JobSpecification, TaskCount};
-use crate::limits::{PROGRESS_US, REDUCERS_MAX};
+use crate::limits::{NAME_BYTES_MAX, PATH_BYTES_MAX, PROGRESS_US, REDUCERS_MAX, SPECIFICATION_BYTES_MAX};
+use crate::wire::frame;
 use crate::wire::message::{FromClient, ToClient};
 use alloc::format;
 use alloc::string::String;
@@ -18,6 +19,7 @@ use rand_core::Rng;
 
 impl Manager {
     pub(super) fn client_spoke(&mut self, connection: ConnectionId, message: FromClient) {
+        self.timers.cancel(ManagerTimer::Handshake(connection));
         match message {
             FromClient::Submit { key, specification } => self.submit(connection, key, specification),
             FromClient::Watch { job } => self.watch(connection, job),
@@ -66,6 +68,10 @@ impl Manager {
 
     /// Tells each watcher how its job goes, and comes back as long as there are any.
     pub(super) fn tell_progress(&mut self) {
+        if !self.journal.is_settled() {
+            // It would wait behind the journal; the next is as good.
+            return self.timers.set(ManagerTimer::Progress, self.now.after(PROGRESS_US));
+        }
         let mut news = Vec::new();
         for (job, execution) in &self.executions {
             if !execution.watchers.is_empty() {
@@ -82,15 +88,17 @@ impl Manager {
     }
 
     fn progress_of(&self, job: JobId, execution: &Execution) -> JobProgress {
-        let (workers, workers_unheard) = self.registry.count();
+        let (_, workers_unheard) = self.registry.count();
+        let is_of_use = |worker: &Incarnation| !execution.excluded.contains(worker);
+        let workers = self.registry.by_gathering().filter(is_of_use).count() as u32;
         let count =
             |tasks: &super::execution::Tasks| TaskCount { total: tasks.total, running: 0, done: tasks.done };
         let mut progress = JobProgress {
             job,
             phase: match execution.stage {
                 Stage::Preparing(_) => JobPhase::Planning,
-                Stage::Running | Stage::Ending(_) => JobPhase::Running,
-                Stage::Publishing(_) | Stage::Cleaning(..) => JobPhase::Committing,
+                Stage::Running | Stage::Ending(Some(_)) => JobPhase::Running,
+                Stage::Publishing(_) | Stage::Ending(None) | Stage::Cleaning(..) => JobPhase::Committing,
             },
             workers,
             workers_unheard,
@@ -117,7 +125,7 @@ impl Manager {
 fn validate(specification: &JobSpecification) -> Result<(), Cause> {
     let invalid =
         |what: &str, remedy: &str| Cause::Invalid { what: String::from(what), remedy: String::from(remedy) };
-    let JobSpecification { inputs, output, mapper, reducer, reducers, split_bytes, directory, .. } =
+    let JobSpecification { name, inputs, output, mapper, reducer, reducers, split_bytes, directory, .. } =
         specification;
     let paths = inputs.iter().chain([output, directory]);
     for path in paths {
@@ -127,6 +135,21 @@ fn validate(specification: &JobSpecification) -> Result<(), Cause> {
     }
     if output.split_name().is_none() {
         return Err(invalid("the output is the root directory", "name a directory that does not exist yet"));
+    }
+    if let Some(path) = inputs.iter().chain([output, directory]).find(|path| path.0.len() > PATH_BYTES_MAX) {
+        let what = format!("a path of {} bytes is longer than any file's", path.0.len());
+        return Err(invalid(&what, "name it in fewer bytes"));
+    }
+    if name.len() > NAME_BYTES_MAX {
+        let remedy = format!("use {NAME_BYTES_MAX} bytes at the most");
+        return Err(invalid(&format!("a name of {} bytes is too long", name.len()), &remedy));
+    }
+    let bytes = frame::encode(&specification.without_inputs()).len();
+    if bytes > SPECIFICATION_BYTES_MAX {
+        return Err(invalid(
+            &format!("the programs' command lines and environment take {bytes} bytes"),
+            &format!("use {SPECIFICATION_BYTES_MAX} at the most; put long lists into files"),
+        ));
     }
     if inputs.is_empty() {
         return Err(invalid("the job has no input", "name at least one"));

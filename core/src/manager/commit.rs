@@ -21,6 +21,7 @@ pub struct Errand {
     waiting: Option<(OperationId, FileRequest)>,
     output: PathBytes,
     listed: Vec<InputFile>,
+    is_published: bool,
 }
 
 /// What an answer leads to.
@@ -41,6 +42,7 @@ impl Errand {
             waiting: None,
             output: job.specification.output.clone(),
             listed: Vec::new(),
+            is_published: false,
         }
     }
 
@@ -104,6 +106,9 @@ impl Errand {
     /// Takes the answer to the request under way.
     pub fn answer(&mut self, answer: FileAnswer) -> Progress {
         let (_, request) = self.waiting.take().expect("an answer is to a request under way");
+        if let (FileRequest::Rename { to, .. }, FileAnswer::Done) = (&request, &answer) {
+            self.is_published |= *to == self.output;
+        }
         let cause = match (request, answer) {
             (_, FileAnswer::Done) => return self.next(),
             (_, FileAnswer::Found(false)) => return self.next(),
@@ -127,6 +132,9 @@ impl Errand {
                 // The user never named the staging directory; what cannot be written is the directory that holds it.
                 let path = path.split_name().map_or(path.clone(), |(parent, _)| parent);
                 Cause::OutputUnwritable { path, error }
+            }
+            (FileRequest::SyncDirectory { .. }, FileAnswer::Failed(error)) if self.is_published => {
+                Cause::OutputNotSynced { path: self.output.clone(), error }
             }
             (
                 FileRequest::Find { path }

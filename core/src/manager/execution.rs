@@ -42,8 +42,8 @@ pub struct Execution {
 /// Where an active job is, more finely than the journal knows.
 ///
 /// ```text
-/// Preparing ─▶ Running ─▶ Publishing ─▶ Cleaning ─▶ (ended)
-///     └───────────┴─▶ Ending ─no attempt left─▶──┘
+/// Preparing ─▶ Running ─▶ Publishing ─▶ Ending ─no attempt left─▶ Cleaning ─▶ (ended)
+///     └───────────┴─────failed────────────▶┘
 /// ```
 #[derive(Debug)]
 pub enum Stage {
@@ -53,8 +53,8 @@ pub enum Stage {
     Running,
     /// Its output is put in place.
     Publishing(Errand),
-    /// It failed; its attempts are being ended.
-    Ending(Failure),
+    /// It is published or failed; its attempts are being ended.
+    Ending(Option<Failure>),
     /// Nothing of it runs; its staging directory is being removed.
     Cleaning(Errand, Option<Failure>),
 }

@@ -10,18 +10,18 @@
 use super::journal::Record;
 use crate::ids::{AttemptId, Incarnation, JobId, SubmissionKey, TaskId};
 use crate::job::{Counters, JobReport, JobSpecification, Plan, Staging};
-use alloc::collections::BTreeMap;
+use crate::limits::{JOBS_PER_EPOCH, REPORTS_KEPT};
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec;
 use alloc::vec::Vec;
-
-/// Ended jobs whose report is kept.
-const REPORTS_KEPT: usize = 1_000;
 
 /// All jobs.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Jobs {
     active: BTreeMap<JobId, Job>,
-    ended: BTreeMap<JobId, JobReport>,
+    ended: BTreeMap<JobId, (SubmissionKey, JobReport)>,
+    /// Ended jobs, the first to end first.
+    ended_order: VecDeque<JobId>,
     by_key: BTreeMap<SubmissionKey, JobId>,
     last: u64,
 }
@@ -39,8 +39,15 @@ pub struct Job {
     pub plan: Plan,
     /// Where it is in its life.
     pub phase: Phase,
-    map_winners: Vec<Option<Winner>>,
-    reduce_winners: Vec<Option<Winner>>,
+    map_winners: Winners,
+    reduce_winners: Winners,
+}
+
+/// The winners of all tasks of one kind.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Winners {
+    all: Vec<Option<Winner>>,
+    won: usize,
 }
 
 /// Where an active job is in its life.
@@ -69,7 +76,10 @@ impl Jobs {
     /// Applies one record: the only way in which anything here changes.
     pub fn apply(&mut self, record: Record) {
         match record {
-            Record::EpochBegan { epoch: _ } => {}
+            Record::EpochBegan { epoch } => {
+                // A life that does not remember the one before must not use its numbers again.
+                self.last = self.last.max(epoch.0.saturating_sub(1).saturating_mul(JOBS_PER_EPOCH));
+            }
             Record::JobAccepted { job, key, nonce, specification } => {
                 assert!(job.0 > self.last, "job numbers only grow");
                 self.last = job.0;
@@ -82,32 +92,28 @@ impl Jobs {
                         specification,
                         plan: Plan::default(),
                         phase: Phase::Accepted,
-                        map_winners: Vec::new(),
-                        reduce_winners: Vec::new(),
+                        map_winners: Winners::default(),
+                        reduce_winners: Winners::default(),
                     },
                 );
             }
             Record::JobPlanned { job, plan } => {
                 let job = self.active_mut(job);
                 assert_eq!(job.phase, Phase::Accepted, "a job is planned once");
-                job.map_winners = vec![None; plan.splits.len()];
-                job.reduce_winners = vec![None; job.specification.reducers as usize];
+                job.map_winners = Winners::none(plan.splits.len());
+                job.reduce_winners = Winners::none(job.specification.reducers as usize);
                 job.plan = plan;
                 job.phase = Phase::Running;
             }
             Record::TaskWon { attempt, holder, counters } => {
                 let job = self.active_mut(attempt.job);
                 assert_eq!(job.phase, Phase::Running, "tasks are won while their job runs");
-                let slot = job.winner_mut(attempt.task);
-                assert!(slot.is_none(), "a task has one winner");
-                *slot = Some(Winner { attempt, holder, counters });
+                job.winners_mut(attempt.task).win(Winner { attempt, holder, counters });
             }
             Record::OutputRevoked { attempt } => {
                 let job = self.active_mut(attempt.job);
                 assert_eq!(job.phase, Phase::Running, "outputs are revoked while their job runs");
-                let slot = job.winner_mut(attempt.task);
-                assert!(slot.is_some_and(|winner| winner.attempt == attempt), "only a winner is revoked");
-                *slot = None;
+                job.winners_mut(attempt.task).revoke(attempt);
             }
             Record::JobCommitting { job } => {
                 let job = self.active_mut(job);
@@ -116,12 +122,14 @@ impl Jobs {
                 job.phase = Phase::Committing;
             }
             Record::JobEnded { report } => {
-                self.active.remove(&report.job).expect("only an active job ends");
-                self.ended.insert(report.job, report);
-                if self.ended.len() > REPORTS_KEPT
-                    && let Some((job, _)) = self.ended.pop_first()
+                let Job { key, .. } = self.active.remove(&report.job).expect("only an active job ends");
+                self.ended_order.push_back(report.job);
+                self.ended.insert(report.job, (key, report));
+                if self.ended_order.len() > REPORTS_KEPT
+                    && let Some(oldest) = self.ended_order.pop_front()
+                    && let Some((key, _)) = self.ended.remove(&oldest)
                 {
-                    self.by_key.retain(|_, keyed| *keyed != job);
+                    self.by_key.remove(&key);
                 }
             }
         }
@@ -148,7 +156,7 @@ impl Jobs {
 
     /// A job that has ended, if it is still remembered.
     pub fn ended(&self, job: JobId) -> Option<&JobReport> {
-        self.ended.get(&job)
+        self.ended.get(&job).map(|(_, report)| report)
     }
 
     /// All jobs that have not ended, oldest first.
@@ -157,46 +165,66 @@ impl Jobs {
     }
 }
 
+impl Winners {
+    fn none(tasks: usize) -> Winners {
+        Winners { all: vec![None; tasks], won: 0 }
+    }
+
+    fn win(&mut self, winner: Winner) {
+        let slot = &mut self.all[winner.attempt.task.index() as usize];
+        assert!(slot.is_none(), "a task has one winner");
+        *slot = Some(winner);
+        self.won += 1;
+    }
+
+    fn revoke(&mut self, attempt: AttemptId) {
+        let slot = &mut self.all[attempt.task.index() as usize];
+        assert!(slot.is_some_and(|winner| winner.attempt == attempt), "only a winner is revoked");
+        *slot = None;
+        self.won -= 1;
+    }
+}
+
 impl Job {
     /// The attempt that counts for a task, if there is one.
     pub fn winner(&self, task: TaskId) -> Option<&Winner> {
         match task {
-            TaskId::Map(index) => self.map_winners.get(index as usize)?.as_ref(),
-            TaskId::Reduce(index) => self.reduce_winners.get(index as usize)?.as_ref(),
+            TaskId::Map(index) => self.map_winners.all.get(index as usize)?.as_ref(),
+            TaskId::Reduce(index) => self.reduce_winners.all.get(index as usize)?.as_ref(),
         }
     }
 
-    fn winner_mut(&mut self, task: TaskId) -> &mut Option<Winner> {
+    fn winners_mut(&mut self, task: TaskId) -> &mut Winners {
         match task {
-            TaskId::Map(index) => &mut self.map_winners[index as usize],
-            TaskId::Reduce(index) => &mut self.reduce_winners[index as usize],
+            TaskId::Map(_) => &mut self.map_winners,
+            TaskId::Reduce(_) => &mut self.reduce_winners,
         }
     }
 
     /// Every winner, maps first.
     pub fn winners(&self) -> impl Iterator<Item = &Winner> {
-        self.map_winners.iter().chain(&self.reduce_winners).flatten()
+        self.map_winners.all.iter().chain(&self.reduce_winners.all).flatten()
     }
 
     /// Whether the job has this task.
     pub fn has_task(&self, task: TaskId) -> bool {
         match task {
-            TaskId::Map(index) => (index as usize) < self.map_winners.len(),
-            TaskId::Reduce(index) => (index as usize) < self.reduce_winners.len(),
+            TaskId::Map(index) => (index as usize) < self.map_winners.all.len(),
+            TaskId::Reduce(index) => (index as usize) < self.reduce_winners.all.len(),
         }
     }
 
     /// Whether every task whose output is the job's has a winner.
     pub fn is_won(&self) -> bool {
-        self.phase == Phase::Running && self.deciding_winners().iter().all(Option::is_some)
+        self.phase == Phase::Running && self.deciding_winners().won == self.deciding_winners().all.len()
     }
 
     /// The attempts whose files are the job's output, in the order of its parts.
     pub fn deciding_attempts(&self) -> impl Iterator<Item = AttemptId> {
-        self.deciding_winners().iter().flatten().map(|winner| winner.attempt)
+        self.deciding_winners().all.iter().flatten().map(|winner| winner.attempt)
     }
 
-    fn deciding_winners(&self) -> &[Option<Winner>] {
+    fn deciding_winners(&self) -> &Winners {
         if self.is_map_only() { &self.map_winners } else { &self.reduce_winners }
     }
 

@@ -11,7 +11,8 @@ use super::{Effect, Manager};
 use crate::failure::{Cause, Failure};
 use crate::ids::{JobId, OperationId, TaskId};
 use crate::job::{InputFile, JobReport};
-use crate::limits::STDERR_TAIL_BYTES;
+use crate::limits::{SPECIFICATION_BYTES_MAX, STDERR_TAIL_BYTES};
+use crate::wire::frame;
 use crate::wire::message::{ToClient, ToWorker};
 use alloc::vec::Vec;
 
@@ -44,10 +45,10 @@ impl Manager {
             },
             Stage::Publishing(errand) if errand.is_waiting_for(operation) => match errand.answer(answer) {
                 Progress::Next => self.ask_files(job),
-                Progress::Done(_) => self.clean(job, None),
+                Progress::Done(_) => self.begin_ending(job, None),
                 Progress::Failed(cause) => {
                     let failure = self.complete(Failure::new(cause), job);
-                    self.clean(job, Some(failure));
+                    self.begin_ending(job, Some(failure));
                 }
             },
             Stage::Cleaning(errand, failure) if errand.is_waiting_for(operation) => {
@@ -115,18 +116,27 @@ impl Manager {
             Stage::Preparing(_) | Stage::Running => {}
             Stage::Publishing(_) | Stage::Ending(_) | Stage::Cleaning(..) => return false,
         }
-        execution.stage = Stage::Ending(failure);
         execution.maps.waiting.clear();
         execution.reduces.waiting.clear();
+        self.begin_ending(job, Some(failure));
+        true
+    }
+
+    fn begin_ending(&mut self, job: JobId, failure: Option<Failure>) {
+        self.executions.get_mut(&job).expect("the job is active").stage = Stage::Ending(failure);
         self.kill_attempts(job);
         self.continue_ending(job);
-        true
     }
 
     /// Says of a failure which job it ended.
     fn complete(&self, mut failure: Failure, job: JobId) -> Failure {
         let tail = failure.stderr_tail.len().saturating_sub(STDERR_TAIL_BYTES);
         failure.stderr_tail.drain(..tail);
+        if frame::encode(&failure).len() > SPECIFICATION_BYTES_MAX {
+            let what = "the failure cannot be told, for it is too long".into();
+            let remedy = "look into the logs of the workers".into();
+            failure = Failure { attempt: failure.attempt, ..Failure::new(Cause::Invalid { what, remedy }) };
+        }
         match self.jobs.active(job) {
             Some(durable) => failure.of_job(job, &durable.specification.name),
             None => failure,
@@ -140,7 +150,7 @@ impl Manager {
         }
     }
 
-    /// Cleans up after a failed job once none of its attempts can write into its staging directory any more,
+    /// Cleans up after a job once none of its attempts can write into its staging directory any more,
     /// and no step of its preparation is under way.
     pub(super) fn continue_ending(&mut self, job: JobId) {
         let is_asking = self.operations.values().any(|asking| *asking == job);
@@ -150,7 +160,7 @@ impl Manager {
         let Some(execution) = self.executions.get_mut(&job) else { return };
         if let Stage::Ending(failure) = &execution.stage {
             let failure = failure.clone();
-            self.clean(job, Some(failure));
+            self.clean(job, failure);
         }
     }
 
@@ -162,9 +172,7 @@ impl Manager {
     }
 
     fn end(&mut self, job: JobId, failure: Option<Failure>) {
-        for attempt in self.attempts.of_job(job).map(|(id, _)| id).collect::<Vec<_>>() {
-            self.forget_attempt(attempt);
-        }
+        assert!(self.attempts.of_job(job).next().is_none(), "a job ends when nothing of it runs");
         let execution = self.executions.remove(&job).expect("the job is active");
         let durable = self.jobs.active(job).expect("the job is active");
         let report = JobReport {

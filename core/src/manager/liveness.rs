@@ -19,7 +19,7 @@ use core::net::SocketAddr;
 /// Why the Manager wants to be woken.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ManagerTimer {
-    /// A stranger took too long over its handshake.
+    /// A stranger took too long over its handshake, or over saying what it wants after it.
     Handshake(ConnectionId),
     /// A worker may have been silent for a lease.
     Lease(Incarnation),
@@ -65,7 +65,6 @@ impl Manager {
                         Role::Client => Who::Client,
                         Role::Fetcher => unreachable!("the handshake refuses what is not served"),
                     };
-                    self.timers.cancel(ManagerTimer::Handshake(connection));
                     self.act(Some(NetworkAction::Transmit { connection }));
                     Ok(())
                 }

@@ -4,6 +4,7 @@
 mod clients;
 mod commit;
 mod execution;
+mod fates;
 pub mod files;
 mod invariants;
 pub mod jobs;

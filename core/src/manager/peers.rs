@@ -80,9 +80,11 @@ impl Peers {
         if peer.is_closing {
             return None;
         }
-        peer.connection
-            .send(message)
-            .expect("what the Manager says fits a frame, for what it repeats came in one");
+        if peer.connection.send(message).is_err() {
+            // What is repeated to a peer is bounded where it comes in; this is the second line.
+            tracing::error!(peer = %peer.address, "a message is too long for a frame; the connection is closed");
+            return self.close(id, None);
+        }
         if peer.connection.is_overfull() {
             return self.close(id, Some(&Violation::NotReading));
         }

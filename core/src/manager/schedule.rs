@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 
 impl Manager {
     pub(super) fn schedule(&mut self) {
-        if self.stopping.is_some() {
+        if self.stopping.is_some() || self.executions.is_empty() {
             return;
         }
         self.give_slots_to_gathered();
@@ -94,9 +94,7 @@ impl Manager {
 }
 
 fn launch_order(job: &Job, attempt: AttemptId) -> LaunchOrder {
-    let mut specification = job.specification.clone();
-    // The task names the one file that it reads; the list may be long.
-    specification.inputs.clear();
+    let specification = job.specification.without_inputs();
     let task = match attempt.task {
         TaskId::Map(index) => {
             let split = job.plan.splits[index as usize];

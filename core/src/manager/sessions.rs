@@ -6,16 +6,13 @@
 use super::Manager;
 use super::ManagerTimer;
 use super::execution::AttemptStage;
-use super::journal::Record;
 use super::peers::Who;
 use super::registry::Link;
 use crate::failure::{Cause, Failure, Fault};
 use crate::ids::{AttemptId, ConnectionId, Incarnation, JobId, TaskId};
-use crate::job::Counters;
-use crate::limits::{ATTEMPTS_PER_TASK, PAGE_ENTRIES, SHUFFLE_FAILURES_PER_TASK};
+use crate::limits::{INVENTORY_ENTRIES_MAX, PAGE_ENTRIES, SHUFFLE_FAILURES_PER_TASK};
 use crate::wire::Violation;
-use crate::wire::message::{AttemptResult, FromWorker, InventoryEntry, OutputEntry, ToWorker, Verdict};
-use crate::worker::shuffle::MapLocation;
+use crate::wire::message::{FromWorker, InventoryEntry, OutputEntry, ToWorker, Verdict};
 use alloc::vec::Vec;
 
 impl Manager {
@@ -28,6 +25,7 @@ impl Manager {
         let FromWorker::Register { incarnation, host, slots, shuffle_address } = message else {
             return Err(Violation::OutOfPlace("a worker registers first"));
         };
+        self.timers.cancel(ManagerTimer::Handshake(connection));
         if slots == 0 {
             return Err(Violation::OutOfPlace("a worker has slots"));
         }
@@ -77,7 +75,7 @@ impl Manager {
                 if link != Some(Link::Telling(connection)) {
                     return Err(Violation::OutOfPlace("an inventory after its last page"));
                 }
-                self.inventory_told(incarnation, connection, entries, last);
+                self.inventory_told(incarnation, connection, entries, last)?;
                 for job in
                     jobs.into_iter().filter(|job| !self.executions.contains_key(job)).collect::<Vec<_>>()
                 {
@@ -88,7 +86,9 @@ impl Manager {
             FromWorker::PullOutputs { job, cursor } => {
                 self.outputs_pulled(incarnation, connection, job, cursor)
             }
-            FromWorker::Unfetchable { attempt, map, cause } => self.unfetchable(attempt, map, cause),
+            FromWorker::Unfetchable { attempt, map, cause } => {
+                self.unfetchable(incarnation, attempt, map, cause)
+            }
             FromWorker::Progress { attempts } => {
                 for progress in attempts {
                     self.attempts.progress(progress.attempt, progress.runs_gathered, progress.counters);
@@ -108,9 +108,12 @@ impl Manager {
         connection: ConnectionId,
         entries: Vec<InventoryEntry>,
         last: bool,
-    ) {
+    ) -> Result<(), Violation> {
         let told = self.inventories.entry(incarnation).or_default();
         told.extend(entries.iter().map(InventoryEntry::attempt));
+        if told.len() > INVENTORY_ENTRIES_MAX {
+            return Err(Violation::OutOfPlace("an inventory without end"));
+        }
         let mut verdicts = Vec::new();
         for entry in entries {
             let id = entry.attempt();
@@ -141,6 +144,7 @@ impl Manager {
         if last {
             self.inventory_complete(incarnation, connection);
         }
+        Ok(())
     }
 
     fn judge_attempt(
@@ -228,7 +232,7 @@ impl Manager {
         }
     }
 
-    fn push_output(&mut self, job: JobId, entry: OutputEntry) {
+    pub(super) fn push_output(&mut self, job: JobId, entry: OutputEntry) {
         let Some(execution) = self.executions.get_mut(&job) else { return };
         execution.outputs.push(entry);
         for (incarnation, cursor) in core::mem::take(&mut execution.pulls) {
@@ -240,7 +244,15 @@ impl Manager {
         }
     }
 
-    fn unfetchable(&mut self, attempt: AttemptId, map: AttemptId, cause: Cause) {
+    fn unfetchable(&mut self, incarnation: Incarnation, attempt: AttemptId, map: AttemptId, cause: Cause) {
+        let is_gathering = self.attempts.get(attempt).is_some_and(|under_way| {
+            under_way.holder == incarnation
+                && under_way.stage == AttemptStage::Gathering
+                && !under_way.is_killed
+        });
+        if !is_gathering {
+            return;
+        }
         tracing::warn!(%attempt, "a run cannot be had: {cause}");
         if !self.revoke_output(map) {
             return;
@@ -251,190 +263,6 @@ impl Manager {
             let mut failure = Failure::new(cause);
             failure.attempt = Some(map);
             self.fail_job_with(map.job, failure);
-        }
-    }
-
-    fn attempt_ended(
-        &mut self,
-        holder: Incarnation,
-        connection: ConnectionId,
-        id: AttemptId,
-        result: AttemptResult,
-    ) {
-        let is_known = self.attempts.get(id).is_some_and(|attempt| attempt.holder == holder);
-        if is_known {
-            self.forget_attempt(id);
-        }
-        let counts = match result {
-            AttemptResult::Succeeded(counters) => {
-                if id.epoch == self.config.epoch && self.is_wanted(id.job, id.task) {
-                    self.task_won(id, holder, counters);
-                }
-                let job = self.jobs.active(id.job);
-                job.and_then(|job| job.winner(id.task)).is_some_and(|winner| winner.attempt == id)
-            }
-            AttemptResult::Failed(failure) => {
-                if is_known {
-                    self.attempt_failed(id, holder, *failure);
-                }
-                false
-            }
-        };
-        self.tell_worker(connection, ToWorker::Acknowledged { attempt: id, counts });
-        self.continue_ending(id.job);
-    }
-
-    fn task_won(&mut self, id: AttemptId, holder: Incarnation, counters: Counters) {
-        self.record(Record::TaskWon { attempt: id, holder, counters });
-        let others: Vec<_> = self.attempts.of_task(id.job, id.task).map(|(other, _)| other).collect();
-        for other in others {
-            self.kill_attempt(other);
-        }
-        let execution = self.executions.get_mut(&id.job).expect("a wanted task's job is executed");
-        execution.won.add(&counters);
-        let (tasks, index) = execution.tasks_of(id.task);
-        tasks.waiting.remove(&index);
-        tasks.done += 1;
-        if let TaskId::Map(map_index) = id.task
-            && self.jobs.active(id.job).is_some_and(|job| !job.is_map_only())
-        {
-            let address = self.registry.get(holder).and_then(|worker| worker.shuffle_address);
-            let location = Some(MapLocation { map: id, holder, address });
-            self.push_output(id.job, OutputEntry { map_index, location });
-        }
-        self.commit_if_won(id.job);
-    }
-
-    fn attempt_failed(&mut self, id: AttemptId, holder: Incarnation, mut failure: Failure) {
-        let fault = failure.cause.fault();
-        if fault == Fault::Nobody || !self.is_wanted(id.job, id.task) {
-            return self.wait_again(id);
-        }
-        tracing::warn!(attempt = %id, "attempt failed: {}", failure.cause);
-        failure.attempt = Some(id);
-        failure.host = self.registry.get(holder).map(|worker| worker.host.clone());
-        let execution = self.executions.get_mut(&id.job).expect("a wanted task's job is executed");
-        execution.attempts_failed += 1;
-        let (tasks, index) = execution.tasks_of(id.task);
-        let failures = tasks.count_failure(index, fault);
-        if fault == Fault::Worker {
-            tasks.avoid(index, holder);
-        }
-        failure.attempts_failed = failures.total();
-        let is_final = match fault {
-            Fault::Job => true,
-            Fault::Program => failures.program >= ATTEMPTS_PER_TASK,
-            Fault::Worker => {
-                if let Cause::OutputNotShared { .. } = failure.cause {
-                    execution.excluded.insert(holder);
-                }
-                let is_nobody_left =
-                    self.registry.all().all(|(worker, _)| execution.excluded.contains(&worker));
-                is_nobody_left || failures.worker >= ATTEMPTS_PER_TASK
-            }
-            Fault::Shuffle => {
-                if let Cause::RunCorrupt { map } | Cause::RunUnfetchable { map, .. } = failure.cause {
-                    self.revoke_output(map);
-                }
-                failures.shuffle >= SHUFFLE_FAILURES_PER_TASK
-            }
-            Fault::Nobody => false,
-        };
-        if is_final {
-            self.fail_job_with(id.job, failure);
-        } else {
-            self.wait_again(id);
-        }
-    }
-
-    /// Gives up an attempt that will never report.
-    pub(super) fn attempt_lost(&mut self, id: AttemptId, cause: Cause) {
-        tracing::info!(attempt = %id, "attempt lost: {cause}");
-        self.forget_attempt(id);
-        if let Some(execution) = self.executions.get_mut(&id.job) {
-            execution.attempts_failed += 1;
-        }
-        self.wait_again(id);
-        self.continue_ending(id.job);
-    }
-
-    /// Lets an attempt's task wait for another, unless it has one or needs none.
-    fn wait_again(&mut self, id: AttemptId) {
-        let is_executed = self.attempts.of_task(id.job, id.task).any(|(_, attempt)| !attempt.is_killed);
-        if is_executed || !self.is_wanted(id.job, id.task) {
-            return;
-        }
-        let execution = self.executions.get_mut(&id.job).expect("a wanted task's job is executed");
-        let (tasks, index) = execution.tasks_of(id.task);
-        tasks.waiting.insert(index);
-        if let TaskId::Reduce(_) = id.task {
-            self.revoke_lost_outputs(id.job);
-        }
-    }
-
-    /// Strikes an attempt off and gives back what it held.
-    pub(super) fn forget_attempt(&mut self, id: AttemptId) {
-        let Some(attempt) = self.attempts.remove(id) else { return };
-        match attempt.stage {
-            AttemptStage::Running => self.registry.free_slot(attempt.holder),
-            AttemptStage::Gathering | AttemptStage::Gathered => self.registry.end_gathering(attempt.holder),
-        }
-    }
-
-    /// Tells the worker of an attempt that it is not wanted; its slot is free when it says that it ended.
-    pub(super) fn kill_attempt(&mut self, id: AttemptId) {
-        let Some(attempt) = self.attempts.get(id).filter(|attempt| !attempt.is_killed) else { return };
-        let connection = self.registry.get(attempt.holder).and_then(|worker| worker.link.connection());
-        self.attempts.mark_killed(id);
-        if let Some(connection) = connection {
-            self.tell_worker(connection, ToWorker::Kill { attempt: id });
-        }
-    }
-
-    /// Takes back a map's output that is lost, so that the map runs again. Returns whether it counted.
-    fn revoke_output(&mut self, map: AttemptId) -> bool {
-        let TaskId::Map(map_index) = map.task else { return false };
-        let is_running = self.executions.get(&map.job).is_some_and(|execution| execution.is_running());
-        let winner = self.jobs.active(map.job).and_then(|job| job.winner(map.task));
-        if !is_running || winner.is_none_or(|winner| winner.attempt != map) {
-            return false;
-        }
-        self.record(Record::OutputRevoked { attempt: map });
-        let won = self.jobs.active(map.job).expect("its execution runs").counters();
-        let execution = self.executions.get_mut(&map.job).expect("it runs");
-        execution.won = won;
-        execution.maps.done -= 1;
-        execution.maps.waiting.insert(map_index);
-        self.push_output(map.job, OutputEntry { map_index, location: None });
-        true
-    }
-
-    /// Takes back the map outputs on workers that are gone, if a reduce still has to gather runs.
-    pub(super) fn revoke_lost_outputs(&mut self, job: JobId) {
-        let Some(durable) = self.jobs.active(job).filter(|durable| !durable.is_map_only()) else { return };
-        let Some(execution) = self.executions.get(&job).filter(|execution| execution.is_running()) else {
-            return;
-        };
-        let needs_runs = |index: u32| {
-            let task = TaskId::Reduce(index);
-            let has_runs = |stage| matches!(stage, AttemptStage::Gathered | AttemptStage::Running);
-            durable.winner(task).is_none()
-                && !self
-                    .attempts
-                    .of_task(job, task)
-                    .any(|(_, attempt)| has_runs(attempt.stage) && !attempt.is_killed)
-        };
-        if !(0..execution.reduces.total).any(needs_runs) {
-            return;
-        }
-        let lost: Vec<AttemptId> = durable
-            .winners()
-            .filter(|winner| matches!(winner.attempt.task, TaskId::Map(_)))
-            .filter(|winner| self.registry.get(winner.holder).is_none())
-            .map(|winner| winner.attempt)
-            .collect();
-        for map in lost {
-            self.revoke_output(map);
         }
     }
 }

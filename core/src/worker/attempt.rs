@@ -45,12 +45,14 @@ pub enum AttemptInput {
     Spawned,
     /// The program could not be started; there is no program.
     SpawnFailed(OsError),
-    /// The program ended and was reaped. `unread_bytes` lie in its stdin's pipe, written but never read.
+    /// The program ended and was reaped.
     Exited {
         /// How it ended.
         status: ExitStatus,
-        /// What it left in the pipe.
+        /// What lies in its stdin's pipe, written but never read.
         unread_bytes: u64,
+        /// What lies in its stdout's pipe, printed but not pushed yet.
+        printed_bytes: u64,
     },
     /// The program closed its stdin; no more can be written. It may still run.
     StdinRefused,

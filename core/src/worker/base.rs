@@ -7,8 +7,8 @@ mod tests;
 
 use super::attempt::{AttemptOutput, AttemptSetting, AttemptSuccess};
 use super::disk::{DiskReply, DiskRequest};
-use super::program::ProgramLife;
-use crate::failure::{Cause, ExitStatus, Failure, OsError};
+use super::program::{Exit, ProgramLife};
+use crate::failure::{Cause, Failure, OsError};
 use crate::ids::{AttemptId, FileId};
 use crate::job::{Counters, Encoding, InputFile, PathBytes};
 use crate::limits::PROGRESS_US;
@@ -136,7 +136,8 @@ impl AttemptBase {
         }
     }
 
-    /// Takes the bytes that answer the read under way; the request, unless the bytes were the nonce's.
+    /// Takes the bytes that answer the read under way; the request, unless the bytes were the nonce's, or the attempt
+    /// has failed meanwhile.
     pub fn read_answered(&mut self, bytes: &[u8]) -> Option<DiskRequest> {
         let (request, purpose) = self.under_way.take().expect("bytes are pushed for a read under way");
         assert!(matches!(request, DiskRequest::Read { .. }), "bytes are pushed for a read");
@@ -222,10 +223,11 @@ impl AttemptBase {
         self.fail(Cause::ProgramNotStarted { role, program, directory, error });
     }
 
-    /// Takes note of the program's end; `unwritten_bytes` of its input had not even been written to it.
-    pub fn exited(&mut self, status: ExitStatus, unread_bytes: u64, now: Time) {
+    /// Takes note of the program's end, and has what is left of its group killed.
+    pub fn exited(&mut self, exit: Exit, printed_bytes: u64, now: Time) {
         self.outputs.push_back(AttemptOutput::KillGroup);
-        self.program.exited(status, unread_bytes, now);
+        self.program.exited(exit, printed_bytes, now);
+        let Exit { status, .. } = exit;
         if !status.is_success() {
             let program = &self.setting.program;
             self.fail(Cause::ProgramFailed {

@@ -17,6 +17,7 @@ use super::base::{AttemptBase, Purpose};
 use super::collect::Collector;
 use super::disk::{DiskRequest, DiskUser};
 use super::output_file::OutputFile;
+use super::program::Exit;
 use crate::data::sort::LineTooLong;
 use crate::data::split::SplitReader;
 use crate::failure::{Cause, InputRange};
@@ -250,7 +251,9 @@ impl Machine for MapAttempt {
             }
             AttemptInput::Spawned => self.base.spawned(),
             AttemptInput::SpawnFailed(error) => self.base.spawn_failed(error),
-            AttemptInput::Exited { status, unread_bytes } => self.base.exited(status, unread_bytes, now),
+            AttemptInput::Exited { status, unread_bytes, printed_bytes } => {
+                self.base.exited(Exit { status, unread_bytes }, printed_bytes, now);
+            }
             AttemptInput::StdinRefused => {}
             AttemptInput::StdoutClosed => self.base.program.stdout_closed(),
             AttemptInput::StderrClosed => self.base.program.stderr_closed(),
@@ -325,6 +328,7 @@ impl AttemptMachine for MapAttempt {
     }
 
     fn push_stdout(&mut self, bytes: &[u8], now: Time) {
+        self.base.program.stdout_pushed(bytes.len(), now);
         if !self.base.has_failed() {
             let pushed = match &mut self.sink {
                 Sink::Runs(collector) => collector.push(bytes),

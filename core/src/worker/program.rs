@@ -1,7 +1,8 @@
 //! The program of an attempt: owns its life and the end of its stderr.
 //!
 //! At the end the leader is reaped, the group is killed, the pipes are drained, in this order: nothing that the program left
-//! behind writes into them any more, and nothing that it wrote is lost. Decides nothing about data.
+//! behind writes into them any more, and nothing that it wrote is lost: what it had printed by its end is waited for
+//! however long that takes, and only then the clock decides. Decides nothing about data.
 //!
 //! ```text
 //! NotStarted ─▶ Spawning ─▶ Running ─exited: kill group─▶ Draining ─pipes closed, or waited long enough─▶ Over
@@ -27,7 +28,7 @@ enum Stage {
     NotStarted,
     Spawning,
     Running,
-    Draining { exit: Exit, until: Time },
+    Draining { exit: Exit, printed_bytes: u64, until: Option<Time> },
     Over(Option<Exit>),
 }
 
@@ -67,10 +68,22 @@ impl ProgramLife {
     }
 
     /// Takes note of its end; its group is to be killed now.
-    pub fn exited(&mut self, status: ExitStatus, unread_bytes: u64, now: Time) {
+    pub fn exited(&mut self, exit: Exit, printed_bytes: u64, now: Time) {
         assert_eq!(self.stage, Stage::Running, "a program ends once");
-        self.stage = Stage::Draining { exit: Exit { status, unread_bytes }, until: now.after(DRAIN_US) };
+        self.stage = Stage::Draining { exit, printed_bytes, until: None };
+        self.stdout_pushed(0, now);
         self.finish_draining();
+    }
+
+    /// Takes note that so much of its stdout was read. Once all that it had printed is, the pipes have only so long to
+    /// close.
+    pub fn stdout_pushed(&mut self, count: usize, now: Time) {
+        if let Stage::Draining { printed_bytes, until: until @ None, .. } = &mut self.stage {
+            *printed_bytes = printed_bytes.saturating_sub(count as u64);
+            if *printed_bytes == 0 {
+                *until = Some(now.after(DRAIN_US));
+            }
+        }
     }
 
     pub fn stdout_closed(&mut self) {
@@ -86,7 +99,7 @@ impl ProgramLife {
     /// When to stop waiting for pipes that somebody outside the group still holds.
     pub fn deadline(&self) -> Option<Time> {
         match self.stage {
-            Stage::Draining { until, .. } => Some(until),
+            Stage::Draining { until, .. } => until,
             Stage::NotStarted | Stage::Spawning | Stage::Running | Stage::Over(_) => None,
         }
     }

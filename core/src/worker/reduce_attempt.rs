@@ -19,6 +19,7 @@ use super::collect::corrupt_scratch;
 use super::disk::{DiskRequest, DiskUser};
 use super::merging::{MergeStep, OpenMerge};
 use super::output_file::OutputFile;
+use super::program::Exit;
 use super::run_file::RunFile;
 use crate::data::merge::merge_width;
 use crate::failure::Cause;
@@ -152,9 +153,14 @@ impl ReduceAttempt {
 
     /// Where the `count` neighbouring runs begin that are shortest together.
     fn cheapest_neighbours(&self, count: usize) -> usize {
-        let lengths = |window: &[Run]| window.iter().map(|run| run.segment.length_bytes).sum::<u64>();
-        let windows = self.runs.windows(count).map(lengths).enumerate();
-        windows.min_by_key(|(_, bytes)| *bytes).map_or(0, |(first, _)| first)
+        let length = |index: usize| self.runs[index].segment.length_bytes;
+        let mut bytes: u64 = (0..count).map(length).sum();
+        let mut cheapest = (bytes, 0);
+        for first in 1..=self.runs.len() - count {
+            bytes = bytes + length(first + count - 1) - length(first - 1);
+            cheapest = cheapest.min((bytes, first));
+        }
+        cheapest.1
     }
 
     fn open_merge(base: &mut AttemptBase, runs: &[Run]) -> OpenMerge {
@@ -304,7 +310,9 @@ impl Machine for ReduceAttempt {
             }
             AttemptInput::Spawned => self.base.spawned(),
             AttemptInput::SpawnFailed(error) => self.base.spawn_failed(error),
-            AttemptInput::Exited { status, unread_bytes } => self.base.exited(status, unread_bytes, now),
+            AttemptInput::Exited { status, unread_bytes, printed_bytes } => {
+                self.base.exited(Exit { status, unread_bytes }, printed_bytes, now);
+            }
             AttemptInput::StdinRefused => {}
             AttemptInput::StdoutClosed => self.base.program.stdout_closed(),
             AttemptInput::StderrClosed => self.base.program.stderr_closed(),
@@ -368,6 +376,7 @@ impl AttemptMachine for ReduceAttempt {
     }
 
     fn push_stdout(&mut self, bytes: &[u8], now: Time) {
+        self.base.program.stdout_pushed(bytes.len(), now);
         if !self.base.has_failed() {
             self.output.push(bytes);
         }

@@ -88,7 +88,7 @@ impl Machine for Toy {
                 self.seen.spawn_error = Some((error.kind, error.text));
                 self.end();
             }
-            AttemptInput::Exited { status, unread_bytes } => {
+            AttemptInput::Exited { status, unread_bytes, printed_bytes: _ } => {
                 assert!(self.seen.exit.is_none(), "a program ends once");
                 self.seen.exit = Some((status, unread_bytes));
                 self.stdin.clear();

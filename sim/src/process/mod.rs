@@ -117,6 +117,11 @@ impl RunningProgram {
         self.status.map(|status| (status, self.stdin.bytes.len() as u64))
     }
 
+    /// Bytes that it printed and that were not pulled yet.
+    pub fn printed_bytes(&self) -> u64 {
+        self.stdout.bytes.len() as u64
+    }
+
     /// Bytes that its stdin takes now; `None` once it reads no more.
     pub fn stdin_room(&self) -> Option<usize> {
         self.stdin.held.then(|| self.stdin.room())

@@ -249,7 +249,8 @@ impl<A: AttemptMachine> Performer<A> {
             Ready::Exit => {
                 self.told.exited = true;
                 let (status, unread_bytes) = program.exited().expect("it ended");
-                self.input(AttemptInput::Exited { status, unread_bytes }, environment)
+                let printed_bytes = program.printed_bytes();
+                self.input(AttemptInput::Exited { status, unread_bytes, printed_bytes }, environment)
             }
             Ready::Stdin => {
                 let Some(room) = program.stdin_room() else {

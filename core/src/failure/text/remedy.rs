@@ -75,6 +75,9 @@ impl Cause {
             Cause::TooManySplits { .. } => Some("give a greater --split-size".into()),
             Cause::OutputExists { .. } => Some("remove it, or choose another --output".into()),
             Cause::OutputUnwritable { path, error } => Some(unwritable(path, error.kind)),
+            Cause::OutputNotSynced { .. } => {
+                Some("use it, or remove it and run the job again; look at the health of that disk".into())
+            }
             Cause::OutputNotShared { .. } => Some(
                 "put --output on storage that every machine sees under the same path, or use `windrow run` on one machine"
                     .into(),

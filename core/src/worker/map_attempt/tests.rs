@@ -121,7 +121,7 @@ fn fed(reducers: u32) -> MapAttempt {
 }
 
 fn exit(map: &mut MapAttempt, status: ExitStatus, unread_bytes: u64) -> Vec<String> {
-    let mut lines = give(map, AttemptInput::Exited { status, unread_bytes });
+    let mut lines = give(map, AttemptInput::Exited { status, unread_bytes, printed_bytes: 0 });
     lines.extend(give(map, AttemptInput::StdoutClosed));
     lines.extend(give(map, AttemptInput::StderrClosed));
     lines
@@ -216,7 +216,7 @@ fn a_kill_before_the_program_runs_kills_it_once_it_does() {
 #[test]
 fn pipes_that_stay_open_are_waited_for_only_so_long() {
     let mut map = fed(1);
-    give(&mut map, AttemptInput::Exited { status: ExitStatus::Code(0), unread_bytes: 0 });
+    give(&mut map, AttemptInput::Exited { status: ExitStatus::Code(0), unread_bytes: 0, printed_bytes: 0 });
     let (at, ()) = map.poll_timeout().expect("it waits for the pipes");
     map.handle_timeout(at);
     assert_eq!(drain(&mut map), ["inspect"]);

@@ -56,7 +56,10 @@ fn runs_are_merged_into_stdin_and_the_output_is_made_safe() {
     assert_eq!(done(&mut reduce), ["close stdin"]);
     reduce.push_stdout(b"out\n", Time::ZERO);
     assert_eq!(
-        give(&mut reduce, AttemptInput::Exited { status: ExitStatus::Code(0), unread_bytes: 0 }),
+        give(
+            &mut reduce,
+            AttemptInput::Exited { status: ExitStatus::Code(0), unread_bytes: 0, printed_bytes: 0 }
+        ),
         ["kill group"]
     );
     give(&mut reduce, AttemptInput::StdoutClosed);
@@ -85,7 +88,10 @@ fn a_corrupt_run_is_the_fault_of_its_map() {
     opened(&mut reduce);
     opened(&mut reduce);
     assert_eq!(read(&mut reduce, &bytes), ["kill group"]);
-    give(&mut reduce, AttemptInput::Exited { status: ExitStatus::Signal(9), unread_bytes: 0 });
+    give(
+        &mut reduce,
+        AttemptInput::Exited { status: ExitStatus::Signal(9), unread_bytes: 0, printed_bytes: 0 },
+    );
     give(&mut reduce, AttemptInput::StdoutClosed);
     assert_eq!(give(&mut reduce, AttemptInput::StderrClosed), ["close"]);
     assert_eq!(done(&mut reduce), ["close"]);

@@ -1,0 +1,199 @@
+//! What becomes of attempts: the ends they report, those that are lost with their workers, those that are not wanted any
+//! more, and the map outputs that are taken back.
+//!
+//! A task has one winner at a time. Only the program's own faults count against its attempts; a worker's and the shuffle's
+//! have bounds of their own (Google paper, 3.3).
+
+use super::Manager;
+use super::execution::AttemptStage;
+use super::journal::Record;
+use crate::failure::{Cause, Failure, Fault};
+use crate::ids::{AttemptId, ConnectionId, Incarnation, JobId, TaskId};
+use crate::job::Counters;
+use crate::limits::{ATTEMPTS_PER_TASK, SHUFFLE_FAILURES_PER_TASK};
+use crate::wire::message::{AttemptResult, OutputEntry, ToWorker};
+use crate::worker::shuffle::MapLocation;
+use alloc::vec::Vec;
+
+impl Manager {
+    pub(super) fn attempt_ended(
+        &mut self,
+        holder: Incarnation,
+        connection: ConnectionId,
+        id: AttemptId,
+        result: AttemptResult,
+    ) {
+        let is_known = self.attempts.get(id).is_some_and(|attempt| attempt.holder == holder);
+        if is_known {
+            self.forget_attempt(id);
+        }
+        let counts = match result {
+            AttemptResult::Succeeded(counters) => {
+                if id.epoch == self.config.epoch && self.is_wanted(id.job, id.task) {
+                    self.task_won(id, holder, counters);
+                }
+                let job = self.jobs.active(id.job);
+                job.and_then(|job| job.winner(id.task)).is_some_and(|winner| winner.attempt == id)
+            }
+            AttemptResult::Failed(failure) => {
+                if is_known {
+                    self.attempt_failed(id, holder, *failure);
+                }
+                false
+            }
+        };
+        self.tell_worker(connection, ToWorker::Acknowledged { attempt: id, counts });
+        self.continue_ending(id.job);
+    }
+
+    fn task_won(&mut self, id: AttemptId, holder: Incarnation, counters: Counters) {
+        self.record(Record::TaskWon { attempt: id, holder, counters });
+        let others: Vec<_> = self.attempts.of_task(id.job, id.task).map(|(other, _)| other).collect();
+        for other in others {
+            self.kill_attempt(other);
+        }
+        let execution = self.executions.get_mut(&id.job).expect("a wanted task's job is executed");
+        execution.won.add(&counters);
+        let (tasks, index) = execution.tasks_of(id.task);
+        tasks.waiting.remove(&index);
+        tasks.done += 1;
+        if let TaskId::Map(map_index) = id.task
+            && self.jobs.active(id.job).is_some_and(|job| !job.is_map_only())
+        {
+            let address = self.registry.get(holder).and_then(|worker| worker.shuffle_address);
+            let location = Some(MapLocation { map: id, holder, address });
+            self.push_output(id.job, OutputEntry { map_index, location });
+        }
+        self.commit_if_won(id.job);
+    }
+
+    fn attempt_failed(&mut self, id: AttemptId, holder: Incarnation, mut failure: Failure) {
+        let fault = failure.cause.fault();
+        if fault == Fault::Nobody || !self.is_wanted(id.job, id.task) {
+            return self.wait_again(id);
+        }
+        tracing::warn!(attempt = %id, "attempt failed: {}", failure.cause);
+        failure.attempt = Some(id);
+        failure.host = self.registry.get(holder).map(|worker| worker.host.clone());
+        let execution = self.executions.get_mut(&id.job).expect("a wanted task's job is executed");
+        execution.attempts_failed += 1;
+        let (tasks, index) = execution.tasks_of(id.task);
+        let failures = tasks.count_failure(index, fault);
+        if matches!(fault, Fault::Worker | Fault::Program) {
+            tasks.avoid(index, holder);
+        }
+        failure.attempts_failed = failures.total();
+        let is_final = match fault {
+            Fault::Job => true,
+            Fault::Program => failures.program >= ATTEMPTS_PER_TASK,
+            Fault::Worker => {
+                if let Cause::OutputNotShared { .. } = failure.cause {
+                    execution.excluded.insert(holder);
+                }
+                let is_nobody_left =
+                    self.registry.all().all(|(worker, _)| execution.excluded.contains(&worker));
+                is_nobody_left || failures.worker >= ATTEMPTS_PER_TASK
+            }
+            Fault::Shuffle => {
+                if let Cause::RunCorrupt { map } | Cause::RunUnfetchable { map, .. } = failure.cause {
+                    self.revoke_output(map);
+                }
+                failures.shuffle >= SHUFFLE_FAILURES_PER_TASK
+            }
+            Fault::Nobody => false,
+        };
+        if is_final {
+            self.fail_job_with(id.job, failure);
+        } else {
+            self.wait_again(id);
+        }
+    }
+
+    /// Gives up an attempt that will never report.
+    pub(super) fn attempt_lost(&mut self, id: AttemptId, cause: Cause) {
+        tracing::info!(attempt = %id, "attempt lost: {cause}");
+        self.forget_attempt(id);
+        if let Some(execution) = self.executions.get_mut(&id.job) {
+            execution.attempts_failed += 1;
+        }
+        self.wait_again(id);
+        self.continue_ending(id.job);
+    }
+
+    /// Lets an attempt's task wait for another, unless it has one or needs none.
+    fn wait_again(&mut self, id: AttemptId) {
+        let is_executed = self.attempts.of_task(id.job, id.task).any(|(_, attempt)| !attempt.is_killed);
+        if is_executed || !self.is_wanted(id.job, id.task) {
+            return;
+        }
+        let execution = self.executions.get_mut(&id.job).expect("a wanted task's job is executed");
+        let (tasks, index) = execution.tasks_of(id.task);
+        tasks.waiting.insert(index);
+        if let TaskId::Reduce(_) = id.task {
+            self.revoke_lost_outputs(id.job);
+        }
+    }
+
+    /// Strikes an attempt off and gives back what it held.
+    pub(super) fn forget_attempt(&mut self, id: AttemptId) {
+        let Some(attempt) = self.attempts.remove(id) else { return };
+        match attempt.stage {
+            AttemptStage::Running => self.registry.free_slot(attempt.holder),
+            AttemptStage::Gathering | AttemptStage::Gathered => self.registry.end_gathering(attempt.holder),
+        }
+    }
+
+    /// Tells the worker of an attempt that it is not wanted; its slot is free when it says that it ended.
+    pub(super) fn kill_attempt(&mut self, id: AttemptId) {
+        let Some(attempt) = self.attempts.get(id).filter(|attempt| !attempt.is_killed) else { return };
+        let connection = self.registry.get(attempt.holder).and_then(|worker| worker.link.connection());
+        self.attempts.mark_killed(id);
+        if let Some(connection) = connection {
+            self.tell_worker(connection, ToWorker::Kill { attempt: id });
+        }
+    }
+
+    /// Takes back a map's output that is lost, so that the map runs again. Returns whether it counted.
+    pub(super) fn revoke_output(&mut self, map: AttemptId) -> bool {
+        let TaskId::Map(map_index) = map.task else { return false };
+        let is_running = self.executions.get(&map.job).is_some_and(|execution| execution.is_running());
+        let winner = self.jobs.active(map.job).and_then(|job| job.winner(map.task)).copied();
+        let Some(winner) = winner.filter(|winner| is_running && winner.attempt == map) else { return false };
+        self.record(Record::OutputRevoked { attempt: map });
+        let execution = self.executions.get_mut(&map.job).expect("it runs");
+        execution.won.subtract(&winner.counters);
+        execution.maps.done -= 1;
+        execution.maps.waiting.insert(map_index);
+        self.push_output(map.job, OutputEntry { map_index, location: None });
+        true
+    }
+
+    /// Takes back the map outputs on workers that are gone, if a reduce still has to gather runs.
+    pub(super) fn revoke_lost_outputs(&mut self, job: JobId) {
+        let Some(durable) = self.jobs.active(job).filter(|durable| !durable.is_map_only()) else { return };
+        let Some(execution) = self.executions.get(&job).filter(|execution| execution.is_running()) else {
+            return;
+        };
+        let needs_runs = |index: u32| {
+            let task = TaskId::Reduce(index);
+            let has_runs = |stage| matches!(stage, AttemptStage::Gathered | AttemptStage::Running);
+            durable.winner(task).is_none()
+                && !self
+                    .attempts
+                    .of_task(job, task)
+                    .any(|(_, attempt)| has_runs(attempt.stage) && !attempt.is_killed)
+        };
+        if !(0..execution.reduces.total).any(needs_runs) {
+            return;
+        }
+        let lost: Vec<AttemptId> = durable
+            .winners()
+            .filter(|winner| matches!(winner.attempt.task, TaskId::Map(_)))
+            .filter(|winner| self.registry.get(winner.holder).is_none())
+            .map(|winner| winner.attempt)
+            .collect();
+        for map in lost {
+            self.revoke_output(map);
+        }
+    }
+}
