@@ -38,6 +38,9 @@ pub const REPORTS_KEPT: usize = 1_000;
 /// Job numbers of one life of a Manager, so that the next, which may not remember them, begins beyond.
 pub const JOBS_PER_EPOCH: u64 = 1_000_000;
 
+/// Effects that may wait for the journal before progress is told no more; a disk that works leaves far fewer.
+pub const HELD_EFFECTS_USUAL: usize = 10_000;
+
 /// Executions of one task that may fail by the program's own doing (Hadoop: `mapreduce.map.maxattempts`).
 pub const ATTEMPTS_PER_TASK: u32 = 4;
 /// Executions of one task that may fail by map outputs that cannot be had.
@@ -75,6 +78,10 @@ pub const DRAIN_US: u64 = 2 * SECOND_US;
 pub const FETCH_PATIENCE_US: u64 = 10 * SECOND_US;
 /// Fetches from one other worker that may be under way for one worker.
 pub const FETCHES_PER_PEER: usize = 4;
+/// How long a peer that owes a run may send nothing before its connection is given up; it may read for many.
+pub const FETCH_SILENCE_US: u64 = 30 * SECOND_US;
+/// How long a connection to the shuffle port may stand without a byte coming or going.
+pub const FETCHER_IDLE_US: u64 = 60 * SECOND_US;
 
 /// How long a Manager may say nothing to a client whose job it runs or whose request it has (see [`PROGRESS_US`]).
 pub const MANAGER_SILENCE_US: u64 = 10 * SECOND_US;

@@ -9,7 +9,9 @@ use super::{Manager, ManagerTimer};
 use crate::failure::{Cause, Failure};
 use crate::ids::{ConnectionId, Incarnation, JobId, SubmissionKey};
 use crate::job::{JobPhase, JobProgress, JobSpecification, TaskCount};
-use crate::limits::{NAME_BYTES_MAX, PATH_BYTES_MAX, PROGRESS_US, REDUCERS_MAX, SPECIFICATION_BYTES_MAX};
+use crate::limits::{
+    HELD_EFFECTS_USUAL, NAME_BYTES_MAX, PATH_BYTES_MAX, PROGRESS_US, REDUCERS_MAX, SPECIFICATION_BYTES_MAX,
+};
 use crate::wire::frame;
 use crate::wire::message::{FromClient, ToClient};
 use alloc::format;
@@ -68,8 +70,8 @@ impl Manager {
 
     /// Tells each watcher how its job goes, and comes back as long as there are any.
     pub(super) fn tell_progress(&mut self) {
-        if !self.journal.is_settled() {
-            // It would wait behind the journal; the next is as good.
+        if self.journal.held() > HELD_EFFECTS_USUAL {
+            // The journal's disk hangs: news would only pile up behind it.
             return self.timers.set(ManagerTimer::Progress, self.now.after(PROGRESS_US));
         }
         let mut news = Vec::new();

@@ -131,7 +131,7 @@ impl Tasks {
 
     /// Takes a waiting task and names its next attempt.
     pub fn launch(&mut self, job: JobId, task: TaskId, epoch: Epoch) -> AttemptId {
-        let (TaskId::Map(index) | TaskId::Reduce(index)) = task;
+        let index = task.index();
         assert!(self.waiting.remove(&index), "only a waiting task is launched");
         let number = self.launched.entry(index).or_insert(0);
         let attempt = AttemptId { job, task, epoch, number: *number };

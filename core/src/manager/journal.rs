@@ -106,9 +106,9 @@ impl<E> Journal<E> {
         self.held.pop_front().map(|(_, effect)| effect)
     }
 
-    /// Whether every record is durable and nothing is held.
-    pub fn is_settled(&self) -> bool {
-        self.appended == self.persisted && self.held.is_empty()
+    /// How many effects wait.
+    pub fn held(&self) -> usize {
+        self.held.len()
     }
 
     /// Panics where an effect is held out of order.

@@ -4,7 +4,7 @@
 //! A job's log of map outputs is pulled once for all of its reduces here, and each entry handed to the shuffle.
 
 use super::attempt::{AttemptSetting, AttemptSuccess, MapWork, Program, ReduceWork, Work};
-use super::attempts::LocalStage;
+use super::attempts::{LocalAttempt, LocalStage};
 use super::reported::{bound_cause, bound_failure};
 use super::shuffle::{ShuffleCommand, ShuffleReport};
 use super::{Worker, WorkerNotice, WorkerRequest};
@@ -22,7 +22,8 @@ use alloc::vec::Vec;
 pub(super) struct LocalJob {
     directory: PathBytes,
     cursor: Option<u64>,
-    unfetchable: BTreeMap<AttemptId, (AttemptId, Cause)>,
+    /// The maps whose runs cannot be had, and why, for each reduce attempt that gathers.
+    unfetchable: BTreeMap<AttemptId, BTreeMap<AttemptId, Cause>>,
     is_dropped: bool,
 }
 
@@ -118,7 +119,7 @@ impl Worker {
         match &attempt.stage {
             LocalStage::Gathering | LocalStage::Gathered { .. } | LocalStage::Queued => {
                 if let TaskOrder::Reduce { .. } = attempt.order.task {
-                    self.command(ShuffleCommand::Abandon { attempt: id });
+                    self.abandon(id);
                 }
                 self.report_end(id, AttemptResult::Failed(Failure::new(Cause::Killed).into()));
             }
@@ -139,7 +140,7 @@ impl Worker {
         let is_dropped = attempt.is_dropped;
         let directory = self.jobs[&id.job].directory.join(id.file_stem());
         if let TaskOrder::Reduce { .. } = attempt.order.task {
-            self.command(ShuffleCommand::Abandon { attempt: id });
+            self.abandon(id);
         }
         let result = match result {
             Ok(AttemptSuccess { counters, map_output }) => {
@@ -194,7 +195,7 @@ impl Worker {
             | LocalStage::Queued
             | LocalStage::Ended(_) => {
                 if is_reduce {
-                    self.command(ShuffleCommand::Abandon { attempt: id });
+                    self.abandon(id);
                 }
             }
         }
@@ -252,7 +253,9 @@ impl Worker {
         for entry in entries.into_iter().skip(known) {
             let OutputEntry { map_index, location } = entry;
             let local = self.jobs.get_mut(&job).expect("it is here");
-            local.unfetchable.retain(|map, _| map.task != crate::ids::TaskId::Map(map_index));
+            for lacking in local.unfetchable.values_mut() {
+                lacking.retain(|map, _| map.task.index() != map_index);
+            }
             self.command(ShuffleCommand::Locate { job, map_index, location });
         }
         self.tell_manager(&FromWorker::PullOutputs { job, cursor });
@@ -263,9 +266,11 @@ impl Worker {
         let mut messages = Vec::new();
         for (job, local) in self.jobs.iter().filter(|(_, local)| !local.is_dropped) {
             messages.extend(local.cursor.map(|cursor| FromWorker::PullOutputs { job: *job, cursor }));
-            for (map, (attempt, cause)) in &local.unfetchable {
-                let (map, attempt, cause) = (*map, *attempt, cause.clone());
-                messages.push(FromWorker::Unfetchable { attempt, map, cause });
+            for (attempt, lacking) in &local.unfetchable {
+                messages.extend(lacking.iter().map(|(map, cause)| {
+                    let (attempt, map, cause) = (*attempt, *map, cause.clone());
+                    FromWorker::Unfetchable { attempt, map, cause }
+                }));
             }
         }
         for message in messages {
@@ -292,16 +297,17 @@ impl Worker {
             }
             ShuffleReport::Unfetchable { attempt, map, mut cause } => {
                 bound_cause(&mut cause);
-                let Some(job) = self.jobs.get_mut(&map.job) else { return };
-                job.unfetchable.insert(map, (attempt, cause.clone()));
+                if !self.attempts.get_mut(attempt).is_some_and(|local| is_gathering(local)) {
+                    return;
+                }
+                let job = self.jobs.get_mut(&attempt.job).expect("an attempt belongs to a job");
+                job.unfetchable.entry(attempt).or_default().insert(map, cause.clone());
                 self.tell_manager(&FromWorker::Unfetchable { attempt, map, cause });
             }
             ShuffleReport::Failed { attempt, mut cause } => {
                 bound_cause(&mut cause);
-                let is_gathering = |local: &mut super::attempts::LocalAttempt| {
-                    matches!(local.stage, LocalStage::Gathering) && !local.is_dropped
-                };
-                if self.attempts.get_mut(attempt).is_some_and(is_gathering) {
+                if self.attempts.get_mut(attempt).is_some_and(|local| is_gathering(local)) {
+                    self.forget_lacking(attempt);
                     self.report_end(attempt, AttemptResult::Failed(Failure::new(cause).into()));
                 }
             }
@@ -312,7 +318,102 @@ impl Worker {
         }
     }
 
+    /// Ends what is gathered for a reduce attempt, and what is told of it.
+    fn abandon(&mut self, id: AttemptId) {
+        self.forget_lacking(id);
+        self.command(ShuffleCommand::Abandon { attempt: id });
+    }
+
+    fn forget_lacking(&mut self, id: AttemptId) {
+        if let Some(job) = self.jobs.get_mut(&id.job) {
+            job.unfetchable.remove(&id);
+        }
+    }
+
     fn command(&mut self, command: ShuffleCommand) {
         self.request(WorkerRequest::Shuffle(command));
+    }
+}
+
+fn is_gathering(attempt: &LocalAttempt) -> bool {
+    matches!(attempt.stage, LocalStage::Gathering) && !attempt.is_dropped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{Epoch, Incarnation, Partition, TaskId};
+    use crate::job::{CommandLine, JobSpecification, Staging};
+    use crate::wire::message::JobOrder;
+    use crate::worker::WorkerConfig;
+    use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+    fn attempt(task: TaskId) -> AttemptId {
+        AttemptId { job: JobId(1), task, epoch: Epoch(1), number: 0 }
+    }
+
+    /// A worker with two reduces that cannot have the run of one map.
+    fn lacking() -> Worker {
+        let mut worker = Worker::new(WorkerConfig {
+            cluster: "c".into(),
+            manager: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9),
+            incarnation: Incarnation(1),
+            host: "h".into(),
+            slots: 1,
+            shuffle_address: None,
+            sort_bytes: 1,
+            scratch: PathBytes::from("/scratch"),
+            seed: 1,
+        });
+        let specification = JobSpecification {
+            name: "n".into(),
+            inputs: Vec::new(),
+            output: PathBytes::from("/out"),
+            mapper: CommandLine { words: Vec::new() },
+            reducer: Some(CommandLine { words: Vec::new() }),
+            reducers: 2,
+            split_bytes: 1,
+            directory: PathBytes::from("/"),
+            environment: Vec::new(),
+            sync: true,
+        };
+        for index in 0..2 {
+            let job = JobOrder {
+                specification: specification.clone(),
+                staging: Staging::beside(&PathBytes::from("/out"), 1),
+                nonce: 1,
+            };
+            let task = TaskOrder::Reduce { partition: Partition(index), maps: 1 };
+            worker.launch(LaunchOrder { attempt: attempt(TaskId::Reduce(index)), job, task });
+            worker.shuffle_reported(lacks(index));
+        }
+        worker
+    }
+
+    fn lacks(reduce: u32) -> ShuffleReport {
+        let map = attempt(TaskId::Map(0));
+        let cause = Cause::RunCorrupt { map };
+        ShuffleReport::Unfetchable { attempt: attempt(TaskId::Reduce(reduce)), map, cause }
+    }
+
+    fn lacking_reduces(worker: &Worker) -> Vec<AttemptId> {
+        worker.jobs[&JobId(1)].unfetchable.keys().copied().collect()
+    }
+
+    #[test]
+    fn what_a_reduce_lacked_is_forgotten_with_it_and_only_with_it() {
+        let [first, second] = [0, 1].map(|index| attempt(TaskId::Reduce(index)));
+        assert_eq!(lacking_reduces(&lacking()), [first, second]);
+        for is_killed in [true, false] {
+            let mut worker = lacking();
+            if is_killed {
+                worker.kill(second)
+            } else {
+                worker.drop_attempt(second)
+            }
+            assert_eq!(lacking_reduces(&worker), [first]);
+            worker.shuffle_reported(lacks(1));
+            assert_eq!(lacking_reduces(&worker), [first], "a report that comes late is of nobody");
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! Fetching runs from other workers: owns one connection for each of them and what is wanted of it.
 //!
-//! A few fetches are under way at once; every block is checked as it comes. A peer that cannot be reached, or breaks off,
-//! is tried again with back-off for a bounded time; then its runs count as unfetchable and their maps run again
+//! A few fetches are under way at once; every block is checked as it comes. A peer that cannot be reached, breaks off, or
+//! owes a run and falls silent is tried again with back-off for a bounded time, which begins anew only with an answer
+//! that came whole; then its runs count as unfetchable and their maps run again
 //! (Google paper, 3.3: reducers are told, and read from the worker that made the output anew).
 //!
 //! ```text
@@ -15,7 +16,7 @@ use crate::backoff::Backoff;
 use crate::data::run::RunVerifier;
 use crate::failure::{Cause, OsError};
 use crate::ids::{AttemptId, ConnectionId, FileId, Partition};
-use crate::limits::{FETCH_PATIENCE_US, FETCHES_PER_PEER, HANDSHAKE_US};
+use crate::limits::{FETCH_PATIENCE_US, FETCH_SILENCE_US, FETCHES_PER_PEER, HANDSHAKE_US};
 use crate::machine::NetworkAction;
 use crate::time::Time;
 use crate::wire::message::{FetchAnswer, FetchRequest, Role};
@@ -43,6 +44,7 @@ struct Peer {
     wanted: VecDeque<Want>,
     under_way: VecDeque<Fetch>,
     backoff: Backoff,
+    /// Since when nothing came whole, and something failed.
     failing_since: Option<Time>,
 }
 
@@ -61,10 +63,11 @@ enum Link {
 pub(super) struct Want {
     pub attempt: AttemptId,
     pub map: AttemptId,
-    pub map_index: u32,
     pub partition: Partition,
     /// Times it came corrupt.
     pub tries: u32,
+    /// Its place in the attempt's file, from the first time it began to come; kept for the next.
+    pub place: Option<(FileId, Segment)>,
 }
 
 /// A run that was asked for.
@@ -78,8 +81,9 @@ struct Fetch {
 #[derive(Debug)]
 struct Arriving {
     verifier: RunVerifier,
-    /// Its place in the attempt's file; `None` if nobody wants it any more.
-    place: Option<(FileId, Segment)>,
+    /// Whether all of it so far went to its place: not if it was not wanted, or is corrupt; then the rest only comes.
+    is_kept: bool,
+    is_corrupt: bool,
     received_bytes: u64,
     length_bytes: u64,
 }
@@ -89,7 +93,8 @@ enum Outcome {
     Nothing,
     Start(u64),
     Piece(Vec<u8>),
-    Refused(String),
+    NotHere,
+    Unreadable(String),
 }
 
 impl Link {
@@ -98,6 +103,15 @@ impl Link {
             Link::Greeting(_, connection) | Link::Open(_, connection) => Some(connection),
             Link::Idle | Link::Waiting | Link::Dialling(_) => None,
         }
+    }
+}
+
+impl Peer {
+    /// The first fetch under way is over, and was answered to its end: the peer serves.
+    fn answered(&mut self) {
+        self.under_way.pop_front();
+        self.failing_since = None;
+        self.backoff.reset();
     }
 }
 
@@ -135,6 +149,9 @@ impl Shuffle {
     /// Wants a run of a peer.
     pub(super) fn want(&mut self, address: SocketAddr, want: Want) {
         let peer = self.peers.all.entry(address).or_default();
+        if peer.wanted.is_empty() && peer.under_way.is_empty() {
+            peer.failing_since = None;
+        }
         peer.wanted.push_back(want);
         match peer.link {
             Link::Idle => self.dial(address),
@@ -143,7 +160,16 @@ impl Shuffle {
         }
     }
 
-    pub(super) fn dial(&mut self, address: SocketAddr) {
+    /// Dials a peer again, if anything is still wanted of it.
+    pub(super) fn dial_again(&mut self, address: SocketAddr) {
+        if let Some(peer) = self.peers.all.get_mut(&address) {
+            peer.link = Link::Idle;
+        }
+        self.forget_unwanted(address);
+        self.dial(address);
+    }
+
+    fn dial(&mut self, address: SocketAddr) {
         let Some(peer) = self.peers.all.get_mut(&address) else { return };
         self.peers.dialled += 1;
         let connection = ConnectionId::dialled(self.peers.dialled);
@@ -162,9 +188,28 @@ impl Shuffle {
 
     pub(super) fn handshake_late(&mut self, id: ConnectionId) {
         if self.serving.is_serving(id) {
-            return self.close_served(id, Some(&Violation::HandshakeTimeout));
+            return self.fetcher_late(id);
         }
         self.break_off(id, "it did not finish its handshake in time".into());
+    }
+
+    pub(super) fn silent(&mut self, id: ConnectionId) {
+        if self.serving.is_serving(id) {
+            return self.fetcher_silent(id);
+        }
+        self.break_off(id, "it fell silent".into());
+    }
+
+    /// Counts a peer's silence while it owes something.
+    fn watch(&mut self, address: SocketAddr) {
+        let Some(Peer { link: Link::Open(id, _), under_way, .. }) = self.peers.all.get(&address) else {
+            return;
+        };
+        if under_way.is_empty() {
+            self.timers.cancel(ShuffleTimer::Silent(*id));
+        } else {
+            self.timers.set_if_idle(ShuffleTimer::Silent(*id), self.now.after(FETCH_SILENCE_US));
+        }
     }
 
     /// Gives up a connection; what was under way on it is wanted again.
@@ -191,6 +236,7 @@ impl Shuffle {
 
     fn peer_failed(&mut self, address: SocketAddr, id: ConnectionId, reason: String) {
         self.timers.cancel(ShuffleTimer::Handshake(id));
+        self.timers.cancel(ShuffleTimer::Silent(id));
         let Some(peer) = self.peers.all.get_mut(&address) else { return };
         peer.link = Link::Idle;
         let interrupted: Vec<Want> = peer.under_way.drain(..).map(|fetch| fetch.want).collect();
@@ -222,11 +268,12 @@ impl Shuffle {
         let peer = self.peers.all.get_mut(&address).expect("a connection leads to its peer");
         let Some(connection) = peer.link.connection_mut() else { return };
         connection.receive(bytes);
+        self.timers.cancel(ShuffleTimer::Silent(id));
         loop {
             let Some(peer) = self.peers.all.get_mut(&address) else { return };
             let Some(connection) = peer.link.connection_mut() else { return };
             let outcome = match connection.poll() {
-                Ok(None) => return,
+                Ok(None) => return self.watch(address),
                 Ok(Some(Incoming::Welcome)) => {
                     peer.link = match core::mem::take(&mut peer.link) {
                         Link::Greeting(id, connection) => Link::Open(id, connection),
@@ -239,10 +286,8 @@ impl Shuffle {
                 Ok(Some(Incoming::Raw(bytes))) => Ok(Outcome::Piece(bytes.to_vec())),
                 Ok(Some(incoming)) => incoming.message().map(|answer| match answer {
                     FetchAnswer::Run { length_bytes } => Outcome::Start(length_bytes),
-                    FetchAnswer::NotHere => Outcome::Refused("its worker does not have it any more".into()),
-                    FetchAnswer::Unreadable { reason } => {
-                        Outcome::Refused(format!("its worker cannot read it: {reason}"))
-                    }
+                    FetchAnswer::NotHere => Outcome::NotHere,
+                    FetchAnswer::Unreadable { reason } => Outcome::Unreadable(reason),
                 }),
                 Err(violation) => Err(violation),
             };
@@ -250,7 +295,12 @@ impl Shuffle {
                 Outcome::Nothing => Ok(()),
                 Outcome::Start(length_bytes) => self.run_starts(address, length_bytes),
                 Outcome::Piece(bytes) => self.piece_came(address, bytes),
-                Outcome::Refused(reason) => self.run_refused(address, reason),
+                Outcome::NotHere => {
+                    self.run_refused(address, "its worker does not have it any more".into(), false)
+                }
+                Outcome::Unreadable(reason) => {
+                    self.run_refused(address, format!("its worker cannot read it: {reason}"), true)
+                }
             });
             if let Err(violation) = outcome {
                 tracing::warn!(peer = %address, "fetching broken off: {violation}");
@@ -261,40 +311,52 @@ impl Shuffle {
 
     /// Asks for as many of the wanted runs as may be under way.
     fn ask_peer(&mut self, address: SocketAddr) {
-        self.forget_unwanted(address);
         let Some(peer) = self.peers.all.get_mut(&address) else { return };
         let Link::Open(id, connection) = &mut peer.link else { return };
         let id = *id;
         while peer.under_way.len() < FETCHES_PER_PEER
             && let Some(want) = peer.wanted.pop_front()
         {
+            if !self.gatherings.want(&want) {
+                continue;
+            }
             let request = FetchRequest { map: want.map, partition: want.partition };
             connection.send(&request).expect("a request fits a frame");
             peer.under_way.push_back(Fetch { want, arriving: None });
         }
         self.act(NetworkAction::Transmit { connection: id });
+        self.watch(address);
     }
 
     fn run_starts(&mut self, address: SocketAddr, length_bytes: u64) -> Result<(), Violation> {
         let peer = self.peers.all.get_mut(&address).expect("it answers");
-        peer.failing_since = None;
-        peer.backoff.reset();
         let fetch = peer.under_way.front().filter(|fetch| fetch.arriving.is_none());
-        let Some(want) = fetch.map(|fetch| fetch.want) else {
+        let Some(mut want) = fetch.map(|fetch| fetch.want) else {
             return Err(Violation::OutOfPlace("a run that was not asked for"));
         };
         if length_bytes == 0 {
-            peer.under_way.pop_front();
-            self.run_came(want.attempt, want.map, want.map_index, Segment::default());
+            peer.answered();
+            self.run_came(want.attempt, want.map, Segment::default());
             self.ask_peer(address);
             return Ok(());
         }
-        let is_wanted = self.is_wanted(&want);
-        let place = if is_wanted { self.make_place(want.attempt, length_bytes) } else { None };
+        let is_kept = self.gatherings.want(&want);
+        if is_kept && want.place.is_none_or(|(_, segment)| segment.length_bytes != length_bytes) {
+            want.place = self.make_place(want.attempt, length_bytes);
+        }
         let peer = self.peers.all.get_mut(&address).expect("it answers");
         let fetch = peer.under_way.front_mut().expect("it was asked for");
-        fetch.arriving =
-            Some(Arriving { verifier: RunVerifier::new(), place, received_bytes: 0, length_bytes });
+        let verifier = RunVerifier::new();
+        *fetch = Fetch {
+            want,
+            arriving: Some(Arriving {
+                verifier,
+                is_kept,
+                is_corrupt: false,
+                received_bytes: 0,
+                length_bytes,
+            }),
+        };
         Ok(())
     }
 
@@ -314,21 +376,21 @@ impl Shuffle {
         if is_last {
             is_right = is_right && arriving.verifier.finish().is_ok();
         }
-        let place = arriving.place;
+        let is_wanted = self.gatherings.want(&want);
+        arriving.is_corrupt |= !is_right;
+        arriving.is_kept &= is_wanted && is_right;
+        let (place, is_corrupt) = (want.place.filter(|_| arriving.is_kept), arriving.is_corrupt);
         if is_last {
-            peer.under_way.pop_front();
-        } else if !is_right {
-            // The rest still comes; it is not kept.
-            arriving.place = None;
+            peer.answered();
         }
-        if let Some((file, segment)) = place.filter(|_| is_right && self.is_wanted(&want)) {
+        if let Some((file, segment)) = place {
             let completes = is_last.then_some((want.map, segment));
             let (attempt, offset) = (want.attempt, segment.offset + offset);
             self.ask(DiskJob::WriteGathering { attempt, file, offset, bytes, completes });
             if is_last {
-                self.run_came(want.attempt, want.map, want.map_index, segment);
+                self.run_came(want.attempt, want.map, segment);
             }
-        } else if is_last && self.is_wanted(&want) {
+        } else if is_last && is_corrupt && is_wanted {
             want.tries += 1;
             if want.tries < 2 {
                 self.want(address, want);
@@ -342,13 +404,20 @@ impl Shuffle {
         Ok(())
     }
 
-    fn run_refused(&mut self, address: SocketAddr, reason: String) -> Result<(), Violation> {
+    /// A run does not come, or not to its end where that may happen.
+    fn run_refused(
+        &mut self,
+        address: SocketAddr,
+        reason: String,
+        may_have_begun: bool,
+    ) -> Result<(), Violation> {
         let peer = self.peers.all.get_mut(&address).expect("it answers");
-        peer.failing_since = None;
-        let Some(Fetch { want, arriving: None }) = peer.under_way.pop_front() else {
+        let fetch = peer.under_way.front().filter(|fetch| may_have_begun || fetch.arriving.is_none());
+        let Some(want) = fetch.map(|fetch| fetch.want) else {
             return Err(Violation::OutOfPlace("a refusal of nothing"));
         };
-        if self.is_wanted(&want) {
+        peer.answered();
+        if self.gatherings.want(&want) {
             self.unfetchable(want.attempt, want.map, reason);
         }
         self.ask_peer(address);
@@ -363,13 +432,8 @@ impl Shuffle {
     }
 
     fn forget_unwanted(&mut self, address: SocketAddr) {
-        let Some(mut wanted) = self.peers.all.get_mut(&address).map(|peer| core::mem::take(&mut peer.wanted))
-        else {
-            return;
-        };
-        wanted.retain(|want| self.is_wanted(want));
-        let peer = self.peers.all.get_mut(&address).expect("it is there");
-        peer.wanted = wanted;
+        let Some(peer) = self.peers.all.get_mut(&address) else { return };
+        peer.wanted.retain(|want| self.gatherings.want(want));
         let is_idle = matches!(peer.link, Link::Idle);
         if is_idle && peer.wanted.is_empty() {
             self.peers.all.remove(&address);
@@ -391,6 +455,7 @@ impl Shuffle {
                 }
                 Link::Greeting(id, connection) | Link::Open(id, connection) => {
                     self.timers.cancel(ShuffleTimer::Handshake(id));
+                    self.timers.cancel(ShuffleTimer::Silent(id));
                     self.peers.by_connection.remove(&id);
                     self.peers.closing.insert(id, connection);
                     self.act(NetworkAction::Close { connection: id });

@@ -35,11 +35,22 @@ struct Gathering {
     is_complete: bool,
 }
 
-/// The file that an attempt's runs are fetched into, until all are in it.
+/// The file that an attempt's runs are fetched into.
 #[derive(Copy, Clone, Debug)]
 struct GatheringFile {
     file: FileId,
-    is_open: bool,
+    state: FileState,
+}
+
+/// How far a gathering's file is. Exactly one close is asked for, and only of a file that was made.
+#[derive(Copy, Clone, Debug)]
+enum FileState {
+    /// It is being made.
+    Creating,
+    /// It takes what comes.
+    Open,
+    /// All is in it.
+    Closing,
 }
 
 impl Gatherings {
@@ -49,6 +60,12 @@ impl Gatherings {
 
     pub fn path_of(&self, attempt: AttemptId) -> PathBytes {
         self.all.get(&attempt).map(|gathering| gathering.path.clone()).unwrap_or_default()
+    }
+
+    /// Whether a fetch is still wanted.
+    pub fn want(&self, want: &Want) -> bool {
+        let gathering = self.all.get(&want.attempt);
+        gathering.is_some_and(|gathering| gathering.fetching.get(&want.map.task.index()) == Some(&want.map))
     }
 
     pub fn contains(&self, attempt: AttemptId) -> bool {
@@ -131,7 +148,7 @@ impl Shuffle {
     /// map, which is lost then, that is given up.
     fn take_from(&mut self, attempt: AttemptId, location: MapLocation) {
         let MapLocation { map, holder, address } = location;
-        let (crate::ids::TaskId::Map(map_index) | crate::ids::TaskId::Reduce(map_index)) = map.task;
+        let map_index = map.task.index();
         let Some(gathering) = self.gatherings.all.get_mut(&attempt) else { return };
         if gathering.runs.contains_key(&map_index) || gathering.fetching.insert(map_index, map) == Some(map) {
             return;
@@ -141,19 +158,13 @@ impl Shuffle {
                 return self.unfetchable(attempt, map, "its worker does not have it any more".into());
             };
             let (path, segment) = (output.path.clone(), output.segment(gathering.partition));
-            return self.run_is_here(attempt, map_index, RunLocation { map, path, segment });
+            return self.run_is_here(attempt, RunLocation { map, path, segment });
         }
         let partition = gathering.partition;
         match address {
-            Some(address) => self.want(address, Want { attempt, map, map_index, partition, tries: 0 }),
+            Some(address) => self.want(address, Want { attempt, map, partition, tries: 0, place: None }),
             None => self.unfetchable(attempt, map, "its worker has no shuffle port".into()),
         }
-    }
-
-    /// Whether a fetch is still wanted.
-    pub(super) fn is_wanted(&self, want: &Want) -> bool {
-        let gathering = self.gatherings.all.get(&want.attempt);
-        gathering.is_some_and(|gathering| gathering.fetching.get(&want.map_index) == Some(&want.map))
     }
 
     /// Gives a run that is about to come its place in the attempt's file.
@@ -162,7 +173,7 @@ impl Shuffle {
         let new_file = self.new_file();
         let gathering = self.gatherings.all.get_mut(&attempt)?;
         let GatheringFile { file, .. } =
-            *gathering.file.get_or_insert(GatheringFile { file: new_file, is_open: false });
+            *gathering.file.get_or_insert(GatheringFile { file: new_file, state: FileState::Creating });
         let segment = Segment { offset: gathering.end, length_bytes };
         gathering.end += length_bytes;
         let path = gathering.path.clone();
@@ -174,33 +185,42 @@ impl Shuffle {
 
     /// Takes note that the file was made; it is closed at once if nobody wants it any more.
     pub(super) fn gathering_opened(&mut self, attempt: AttemptId, opened: FileId) {
-        match self.gatherings.all.get_mut(&attempt).and_then(|gathering| gathering.file.as_mut()) {
-            Some(GatheringFile { file, is_open }) if *file == opened => *is_open = true,
+        match self.gatherings.all.get_mut(&attempt) {
+            Some(Gathering { file: Some(GatheringFile { file, state }), is_complete, .. })
+                if *file == opened =>
+            {
+                if *is_complete {
+                    *state = FileState::Closing;
+                    self.ask(DiskJob::CloseGathering { attempt, file: opened });
+                } else {
+                    *state = FileState::Open;
+                }
+            }
             Some(_) | None => self.ask(DiskJob::Close { file: opened }),
         }
     }
 
     /// Takes note of a run that came whole, to be used once its last piece is written.
-    pub(super) fn run_came(&mut self, attempt: AttemptId, map: AttemptId, map_index: u32, segment: Segment) {
+    pub(super) fn run_came(&mut self, attempt: AttemptId, map: AttemptId, segment: Segment) {
         let Some(gathering) = self.gatherings.all.get_mut(&attempt) else { return };
         gathering.fetched_bytes += segment.length_bytes;
         let path = gathering.path.clone();
         if segment.length_bytes == 0 {
-            self.run_is_here(attempt, map_index, RunLocation { map, path, segment });
+            self.run_is_here(attempt, RunLocation { map, path, segment });
             self.complete_if_all_here(attempt);
         }
     }
 
     pub(super) fn written(&mut self, attempt: AttemptId, completes: Option<(AttemptId, Segment)>) {
         let Some((map, segment)) = completes else { return };
-        let (crate::ids::TaskId::Map(map_index) | crate::ids::TaskId::Reduce(map_index)) = map.task;
         let path = self.gatherings.path_of(attempt);
-        self.run_is_here(attempt, map_index, RunLocation { map, path, segment });
+        self.run_is_here(attempt, RunLocation { map, path, segment });
         self.complete_if_all_here(attempt);
     }
 
-    fn run_is_here(&mut self, attempt: AttemptId, map_index: u32, run: RunLocation) {
+    fn run_is_here(&mut self, attempt: AttemptId, run: RunLocation) {
         let Some(gathering) = self.gatherings.all.get_mut(&attempt) else { return };
+        let map_index = run.map.task.index();
         gathering.fetching.remove(&map_index);
         gathering.runs.entry(map_index).or_insert(run);
         let runs = gathering.runs.len() as u32;
@@ -213,9 +233,18 @@ impl Shuffle {
             return;
         }
         gathering.is_complete = true;
-        match gathering.file.take() {
-            Some(GatheringFile { file, .. }) => self.ask(DiskJob::CloseGathering { attempt, file }),
+        match &mut gathering.file {
             None => self.gathered(attempt),
+            // It is closed once it was made.
+            Some(GatheringFile { state: FileState::Creating, .. }) => {}
+            Some(GatheringFile { file, state: state @ FileState::Open }) => {
+                *state = FileState::Closing;
+                let file = *file;
+                self.ask(DiskJob::CloseGathering { attempt, file });
+            }
+            Some(GatheringFile { state: FileState::Closing, .. }) => {
+                unreachable!("a gathering is completed once")
+            }
         }
         self.close_idle_peers();
     }
@@ -232,7 +261,7 @@ impl Shuffle {
     }
 
     pub(super) fn cannot_have(&mut self, attempt: AttemptId, map: AttemptId, cause: Cause) {
-        let (crate::ids::TaskId::Map(map_index) | crate::ids::TaskId::Reduce(map_index)) = map.task;
+        let map_index = map.task.index();
         let Some(gathering) = self.gatherings.all.get_mut(&attempt) else { return };
         if gathering.fetching.get(&map_index) == Some(&map) {
             gathering.fetching.remove(&map_index);
@@ -249,7 +278,7 @@ impl Shuffle {
 
     pub(super) fn abandon(&mut self, attempt: AttemptId) {
         let Some(gathering) = self.gatherings.all.remove(&attempt) else { return };
-        if let Some(GatheringFile { file, is_open: true }) = gathering.file {
+        if let Some(GatheringFile { file, state: FileState::Open }) = gathering.file {
             self.ask(DiskJob::Close { file });
         }
         self.ask(DiskJob::RemoveTree { path: gathering.directory, job: None });

@@ -1,8 +1,5 @@
 //! The shuffle's machine: the table of contents, and its disk, which does one thing at a time.
 
-#[cfg(test)]
-mod tests;
-
 use super::fetch::Peers;
 use super::gather::Gatherings;
 use super::serve::Serving;
@@ -46,6 +43,8 @@ pub enum ShuffleTimer {
     Dial(SocketAddr),
     /// A peer took too long over its handshake.
     Handshake(ConnectionId),
+    /// A peer sent nothing, or took nothing, for too long.
+    Silent(ConnectionId),
 }
 
 /// Something to be done on the disk, and for whom.
@@ -251,8 +250,9 @@ impl Machine for Shuffle {
         self.now = now;
         while let Some(timer) = self.timers.pop_due(now) {
             match timer {
-                ShuffleTimer::Dial(address) => self.dial(address),
+                ShuffleTimer::Dial(address) => self.dial_again(address),
                 ShuffleTimer::Handshake(connection) => self.handshake_late(connection),
+                ShuffleTimer::Silent(connection) => self.silent(connection),
             }
         }
         self.settle();

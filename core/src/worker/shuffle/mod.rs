@@ -79,7 +79,7 @@ pub enum ShuffleCommand {
     Locate {
         /// Of which job.
         job: JobId,
-        /// The index of the map task.
+        /// The index of the map task; it stands for itself where there is no location.
         map_index: u32,
         /// Where; `None` if it is lost, to be made anew.
         location: Option<MapLocation>,

@@ -1,12 +1,12 @@
 //! Serving runs to other workers: owns the connections of fetchers and what is being sent on each.
 //!
 //! One run at a time for each connection, in the order asked, read in pieces as the peer takes them: a slow peer costs a
-//! bounded buffer and nobody else's time.
+//! bounded buffer and nobody else's time. One that asks for nothing, or takes nothing, is closed after a while.
 
 use super::machine::{DiskJob, Shuffle, ShuffleTimer};
 use crate::failure::OsError;
 use crate::ids::{ConnectionId, FileId};
-use crate::limits::{CHUNK_BYTES, CONNECTIONS_MAX, FETCHES_PER_PEER, HANDSHAKE_US};
+use crate::limits::{CHUNK_BYTES, CONNECTIONS_MAX, FETCHER_IDLE_US, FETCHES_PER_PEER, HANDSHAKE_US};
 use crate::machine::NetworkAction;
 use crate::wire::message::{FetchAnswer, FetchRequest, Role};
 use crate::wire::{Connection, Incoming, Violation};
@@ -26,6 +26,8 @@ struct Served {
     peer: SocketAddr,
     requests: VecDeque<FetchRequest>,
     sending: Option<Sending>,
+    /// Whether it ever asked for a run: until then its handshake's time runs.
+    has_asked: bool,
     is_closing: bool,
 }
 
@@ -51,7 +53,8 @@ impl Shuffle {
     pub(super) fn accepted(&mut self, id: ConnectionId, peer: SocketAddr) {
         let connection = Connection::accept(&self.config.cluster, &[Role::Fetcher]);
         let (requests, sending) = (VecDeque::new(), None);
-        self.serving.all.insert(id, Served { connection, peer, requests, sending, is_closing: false });
+        let served = Served { connection, peer, requests, sending, has_asked: false, is_closing: false };
+        self.serving.all.insert(id, served);
         self.timers.set(ShuffleTimer::Handshake(id), self.now.after(HANDSHAKE_US));
         if self.serving.all.len() > CONNECTIONS_MAX {
             self.close_served(id, None);
@@ -59,11 +62,18 @@ impl Shuffle {
     }
 
     pub(super) fn serving_closed(&mut self, id: ConnectionId) {
-        self.timers.cancel(ShuffleTimer::Handshake(id));
         let Some(served) = self.serving.all.remove(&id) else { return };
+        self.timers.cancel(ShuffleTimer::Handshake(id));
+        self.timers.cancel(ShuffleTimer::Silent(id));
         if let Some(Sending { file, is_reading: false, .. }) = served.sending {
             self.ask(DiskJob::Close { file });
         }
+    }
+
+    /// It did not greet, or greeted and asked for nothing.
+    pub(super) fn fetcher_late(&mut self, id: ConnectionId) {
+        let has_greeted = self.serving.all.get(&id).is_some_and(|served| served.connection.is_open());
+        self.close_served(id, (!has_greeted).then_some(&Violation::HandshakeTimeout));
     }
 
     pub(super) fn close_served(&mut self, id: ConnectionId, violation: Option<&Violation>) {
@@ -81,24 +91,43 @@ impl Shuffle {
         let outcome = loop {
             match served.connection.poll() {
                 Ok(None) => break Ok(()),
-                Ok(Some(Incoming::Established(_))) => {
-                    self.timers.cancel(ShuffleTimer::Handshake(id));
-                }
+                Ok(Some(Incoming::Established(_))) => {}
                 Ok(Some(incoming)) => match incoming.message::<FetchRequest>() {
                     Ok(_) if served.requests.len() >= 4 * FETCHES_PER_PEER => {
                         break Err(Violation::OutOfPlace("more fetches than a peer asks for at once"));
                     }
-                    Ok(request) => served.requests.push_back(request),
+                    Ok(request) => {
+                        served.requests.push_back(request);
+                        served.has_asked = true;
+                    }
                     Err(violation) => break Err(violation),
                 },
                 Err(violation) => break Err(violation),
             }
         };
+        self.fetcher_lives(id);
         self.act(NetworkAction::Transmit { connection: id });
         match outcome {
             Ok(()) => self.serve_next(id),
             Err(violation) => self.close_served(id, Some(&violation)),
         }
+    }
+
+    /// Takes note that a byte came or went: from the first request on, that is what keeps a connection.
+    fn fetcher_lives(&mut self, id: ConnectionId) {
+        if self.serving.all.get(&id).is_some_and(|served| served.has_asked) {
+            self.timers.cancel(ShuffleTimer::Handshake(id));
+            self.timers.set(ShuffleTimer::Silent(id), self.now.after(FETCHER_IDLE_US));
+        }
+    }
+
+    /// Closes a connection on which nothing comes or goes, unless it waits for this worker's disk.
+    pub(super) fn fetcher_silent(&mut self, id: ConnectionId) {
+        let Some(served) = self.serving.all.get(&id) else { return };
+        if served.sending.as_ref().is_some_and(|sending| sending.is_reading) {
+            return self.fetcher_lives(id);
+        }
+        self.close_served(id, None);
     }
 
     /// Begins with the next run that was asked for, if none is on its way.
@@ -182,7 +211,7 @@ impl Shuffle {
         if is_done { self.serve_next(id) } else { self.read_on(id) }
     }
 
-    /// A run that cannot be read: before its first piece that is an answer, after it the stream is spoilt.
+    /// A run that cannot be read, or not on: the answer to its request, or comes in the place of its next piece.
     pub(super) fn served_failed(&mut self, id: ConnectionId, error: OsError, file: Option<FileId>) {
         if let Some(file) = file {
             self.ask(DiskJob::Close { file });
@@ -190,9 +219,6 @@ impl Shuffle {
         let Some(served) = self.serving.all.get_mut(&id) else { return };
         served.sending = None;
         tracing::warn!(peer = %served.peer, error = %error.text, "a run cannot be read");
-        if file.is_some() {
-            return self.close_served(id, None);
-        }
         self.answer(id, &FetchAnswer::Unreadable { reason: error.text });
         self.serve_next(id);
     }
@@ -200,6 +226,9 @@ impl Shuffle {
     pub(super) fn served_sent(&mut self, id: ConnectionId, count: usize) {
         if let Some(served) = self.serving.all.get_mut(&id) {
             served.connection.sent(count);
+        }
+        if count > 0 {
+            self.fetcher_lives(id);
         }
         self.read_on(id);
     }

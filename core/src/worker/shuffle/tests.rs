@@ -1,200 +1,211 @@
-//! The shuffle against peers that answer badly, or not at all.
+//! The shuffle on a disk in memory, its peers played by the tests: the host that all of them share.
+
+mod exchange;
+mod fetching;
+mod serving;
 
 use super::{
     MapLocation, Shuffle, ShuffleCommand, ShuffleConfig, ShuffleInput, ShuffleReport, ShuffleRequest,
 };
+use crate::data::record::Record;
+use crate::data::run::RunWriter;
+use crate::failure::{OsError, OsErrorKind};
 use crate::ids::{AttemptId, ConnectionId, Epoch, FileId, Incarnation, JobId, Partition, TaskId};
 use crate::job::{FileIdentity, PathBytes};
-use crate::limits::FETCH_PATIENCE_US;
 use crate::machine::{Action, Event, Machine, NetworkAction, NetworkEvent, Node};
-use crate::time::{SECOND_US, Time};
-use crate::wire::message::{FetchAnswer, FetchRequest, Role};
-use crate::wire::{Connection, Incoming};
-use crate::worker::disk::{DiskReply, DiskRequest};
+use crate::time::Time;
+use crate::worker::attempt::{MapOutput, RunLocation, Segment};
+use crate::worker::disk::{DiskReply, DiskRequest, DiskUser};
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
-use core::net::{Ipv4Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-const ADDRESS: SocketAddr = SocketAddr::new(core::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9);
+const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9);
+const IDENTITY: FileIdentity = FileIdentity { inode: 1, size_bytes: 0, modified_ns: 0 };
 
-fn attempt(task: TaskId) -> AttemptId {
-    AttemptId { job: JobId(1), task, epoch: Epoch(1), number: 0 }
-}
-
-/// A shuffle that wants one run of a peer whom the test plays, on a disk that does all at once.
-struct Stage {
+/// A shuffle and its disk.
+struct Host {
     shuffle: Shuffle,
     now: Time,
-    peer: Option<(ConnectionId, Connection)>,
-    written_bytes: u64,
-    dials: u32,
+    files: BTreeMap<Vec<u8>, Vec<u8>>,
+    open: BTreeMap<FileId, Vec<u8>>,
+    /// Where every file begins to be unreadable.
+    unreadable_from: u64,
+    /// Whether the disk keeps what it is asked to itself.
+    is_disk_held: bool,
+    held: Option<DiskRequest>,
     reports: Vec<ShuffleReport>,
+    /// What was asked of the network.
+    asked: Vec<NetworkAction>,
 }
 
-impl Stage {
-    fn new() -> Stage {
-        let config = ShuffleConfig { cluster: "c".into(), incarnation: Incarnation(1), seed: 1 };
-        let mut stage = Stage {
+impl Host {
+    fn new(incarnation: u64) -> Host {
+        let config = ShuffleConfig { cluster: "c".into(), incarnation: Incarnation(incarnation), seed: 1 };
+        Host {
             shuffle: Shuffle::new(config),
             now: Time::ZERO,
-            peer: None,
-            written_bytes: 0,
-            dials: 0,
+            files: BTreeMap::new(),
+            open: BTreeMap::new(),
+            unreadable_from: u64::MAX,
+            is_disk_held: false,
+            held: None,
             reports: Vec::new(),
-        };
-        let reduce = attempt(TaskId::Reduce(0));
-        let directory = PathBytes::from("/scratch/reduce");
-        stage.command(ShuffleCommand::Gather {
-            attempt: reduce,
-            partition: Partition(0),
-            maps: 1,
-            directory,
-        });
-        let location =
-            MapLocation { map: attempt(TaskId::Map(0)), holder: Incarnation(2), address: Some(ADDRESS) };
-        stage.command(ShuffleCommand::Locate { job: JobId(1), map_index: 0, location: Some(location) });
-        stage
+            asked: Vec::new(),
+        }
     }
 
     fn command(&mut self, command: ShuffleCommand) {
         self.shuffle.handle_input(Event::Local(ShuffleInput::Command(command)), self.now);
-        self.drain();
+        self.perform();
     }
 
     fn network(&mut self, event: NetworkEvent) {
         self.shuffle.handle_input(Event::Network(event), self.now);
-        self.drain();
+        self.perform();
     }
 
-    fn drain(&mut self) {
+    /// Lets the time come for which the shuffle waits, if it waits for any.
+    fn wake(&mut self) {
+        if let Some((at, _)) = self.shuffle.poll_timeout() {
+            self.now = self.now.max(at);
+            self.shuffle.handle_timeout(self.now);
+            self.perform();
+        }
+    }
+
+    /// Performs what is asked of the disk, and keeps the rest.
+    fn perform(&mut self) {
         while let Some(action) = self.shuffle.poll_output() {
             self.shuffle.check_invariants();
             match action {
-                Action::Local(ShuffleRequest::Disk(request)) => {
-                    let reply = match request {
-                        DiskRequest::Create { file: FileId(_), .. } => {
-                            DiskReply::Opened(FileIdentity { inode: 1, size_bytes: 0, modified_ns: 0 })
-                        }
-                        DiskRequest::Write { .. } => {
-                            self.written_bytes +=
-                                crate::worker::disk::DiskUser::outgoing(&self.shuffle).len() as u64;
-                            DiskReply::Done
-                        }
-                        _ => DiskReply::Done,
-                    };
-                    self.shuffle.handle_input(Event::Local(ShuffleInput::Disk(Ok(reply))), self.now);
-                }
+                Action::Network(action) => self.asked.push(action),
+                Action::Local(ShuffleRequest::Report(ShuffleReport::Progress { .. })) => {}
                 Action::Local(ShuffleRequest::Report(report)) => self.reports.push(report),
-                Action::Network(NetworkAction::Dial { connection, .. }) => {
-                    self.dials += 1;
-                    self.peer = Some((connection, Connection::accept("c", &[Role::Fetcher])));
+                Action::Local(ShuffleRequest::Disk(request)) if self.is_disk_held => {
+                    assert!(
+                        self.held.replace(request).is_none(),
+                        "the disk is asked for one thing at a time"
+                    );
                 }
-                Action::Network(NetworkAction::Close { connection }) => {
-                    self.network(NetworkEvent::Closed { connection, error: None });
-                }
-                Action::Network(_) => {}
+                Action::Local(ShuffleRequest::Disk(request)) => self.disk(request),
             }
         }
     }
 
-    /// Lets the connection that was asked for stand; how many runs the peer is then asked for.
-    fn welcome(&mut self) -> usize {
-        let (id, _) = *self.peer.as_ref().map(|(id, _)| (*id, ())).as_ref().expect("it dialled");
-        let local = ADDRESS;
-        self.network(NetworkEvent::Connected { connection: id, local });
-        let mut asked = 0;
-        for _ in 0..2 {
-            let bytes = self.shuffle.unsent(id).to_vec();
-            self.shuffle.sent(id, bytes.len(), self.now);
-            let (_, peer) = self.peer.as_mut().expect("it is there");
-            peer.receive(&bytes);
-            while let Some(incoming) = peer.poll().expect("it speaks well") {
-                if let Incoming::Message(_) = incoming {
-                    let _: FetchRequest = incoming.message().expect("a request");
-                    asked += 1;
-                }
+    /// Lets the disk do what it was asked meanwhile, and go on.
+    fn release_disk(&mut self) {
+        self.is_disk_held = false;
+        if let Some(request) = self.held.take() {
+            self.disk(request);
+            self.perform();
+        }
+    }
+
+    fn disk(&mut self, request: DiskRequest) {
+        let reply = match request {
+            DiskRequest::Open { file, path, .. } | DiskRequest::Create { file, path } => {
+                self.files.entry(path.0.clone()).or_default();
+                assert!(self.open.insert(file, path.0).is_none(), "a name is given once");
+                Ok(DiskReply::Opened(IDENTITY))
             }
-            self.answer();
-        }
-        asked
-    }
-
-    fn answer(&mut self) {
-        let (id, peer) = self.peer.as_mut().expect("it is there");
-        let (id, bytes) = (*id, peer.unsent().to_vec());
-        peer.sent(bytes.len());
-        self.shuffle.receive(id, &bytes, self.now);
-        self.drain();
-    }
-
-    /// Wakes the shuffle as often as it wants within that time.
-    fn wait(&mut self, us: u64) {
-        let until = self.now.after(us);
-        while let Some((at, _)) = self.shuffle.poll_timeout().filter(|(at, _)| *at <= until) {
-            let is_dialled = self.dials;
-            self.now = self.now.max(at);
-            self.shuffle.handle_timeout(self.now);
-            self.drain();
-            if self.dials > is_dialled {
-                return;
+            DiskRequest::Read { offset, .. } if offset >= self.unreadable_from => {
+                Err(OsError { kind: OsErrorKind::Other, text: "Input/output error".into() })
             }
-        }
-        self.now = until;
+            DiskRequest::Read { file, offset, length_bytes } => {
+                let bytes = self.files[&self.open[&file]][offset as usize..].to_vec();
+                return self.shuffle.push_read(&bytes[..length_bytes.min(bytes.len())], self.now);
+            }
+            DiskRequest::Write { file, offset } => {
+                let contents = self.files.get_mut(&self.open[&file]).unwrap();
+                let bytes = self.shuffle.outgoing();
+                contents.resize(contents.len().max(offset as usize + bytes.len()), 0);
+                contents[offset as usize..][..bytes.len()].copy_from_slice(bytes);
+                Ok(DiskReply::Done)
+            }
+            DiskRequest::Close { file } => {
+                self.open.remove(&file).expect("what is closed was open");
+                Ok(DiskReply::Done)
+            }
+            DiskRequest::RemoveTree { path } => {
+                self.files.retain(|name, _| !name.starts_with(&path.0));
+                Ok(DiskReply::Done)
+            }
+            DiskRequest::CreateDirectory { .. } => Ok(DiskReply::Done),
+            DiskRequest::Inspect { .. }
+            | DiskRequest::Sync { .. }
+            | DiskRequest::Remove { .. }
+            | DiskRequest::SyncDirectory { .. } => unreachable!("a shuffle never asks for it"),
+        };
+        self.shuffle.handle_input(Event::Local(ShuffleInput::Disk(reply)), self.now);
     }
 
-    fn is_given_up(&self) -> bool {
-        self.reports.iter().any(|report| matches!(report, ShuffleReport::Unfetchable { .. }))
+    fn unsent(&mut self, id: ConnectionId) -> Vec<u8> {
+        let bytes = self.shuffle.unsent(id).to_vec();
+        self.shuffle.sent(id, bytes.len(), self.now);
+        self.perform();
+        bytes
+    }
+
+    fn receive(&mut self, id: ConnectionId, bytes: &[u8], cut: usize) {
+        for piece in bytes.chunks(cut) {
+            self.shuffle.receive(id, piece, self.now);
+            self.perform();
+        }
+    }
+
+    fn dialled(&mut self) -> Option<ConnectionId> {
+        self.asked.drain(..).find_map(|action| match action {
+            NetworkAction::Dial { connection, .. } => Some(connection),
+            NetworkAction::Transmit { .. }
+            | NetworkAction::Close { .. }
+            | NetworkAction::SendDatagram { .. } => None,
+        })
     }
 }
 
-/// A peer whose machine lost its power, or behind a cut cable: nothing comes, and no reset either.
-#[test]
-fn a_run_is_given_up_when_its_holder_falls_silent() {
-    let mut stage = Stage::new();
-    assert_eq!(stage.welcome(), 1);
-    for _ in 0..100 {
-        stage.wait(SECOND_US);
-    }
-    assert!(stage.is_given_up() || stage.dials > 1, "a silent peer is waited for without end");
+fn map(index: u32, number: u32) -> AttemptId {
+    AttemptId { job: JobId(1), task: TaskId::Map(index), epoch: Epoch(1), number }
 }
 
-/// A holder whose disk cannot read the middle of the run: it announces it, begins, and breaks off, each time.
-#[test]
-fn a_run_is_given_up_when_its_holder_breaks_off_in_the_middle_each_time() {
-    let mut stage = Stage::new();
-    let began = stage.now;
-    while stage.now.since_us(began) < 6 * FETCH_PATIENCE_US && !stage.is_given_up() {
-        let dials = stage.dials;
-        assert_eq!(stage.welcome(), 1);
-        let (id, peer) = stage.peer.as_mut().expect("it is there");
-        let id = *id;
-        peer.send(&FetchAnswer::Run { length_bytes: 1_000 }).expect("it fits");
-        stage.answer();
-        stage.network(NetworkEvent::Closed { connection: id, error: None });
-        while stage.dials == dials && !stage.is_given_up() {
-            stage.wait(SECOND_US);
-        }
-    }
-    assert!(stage.is_given_up(), "tried {} times in a minute, and without end", stage.dials);
+fn reduce() -> AttemptId {
+    AttemptId { job: JobId(1), task: TaskId::Reduce(0), epoch: Epoch(1), number: 0 }
 }
 
-/// A peer that refuses a run which it has begun to send.
-#[test]
-fn a_run_that_is_refused_in_the_middle_is_still_wanted() {
-    let mut stage = Stage::new();
-    assert_eq!(stage.welcome(), 1);
-    let (_, peer) = stage.peer.as_mut().expect("it is there");
-    peer.send(&FetchAnswer::Run { length_bytes: 1_000 }).expect("it fits");
-    peer.send(&FetchAnswer::NotHere).expect("it fits");
-    stage.answer();
-    for _ in 0..100 {
-        stage.wait(SECOND_US);
-        if stage.is_given_up() {
-            return;
-        }
-        if stage.dials > 1 {
-            assert_eq!(stage.welcome(), 1, "what was under way is asked for again");
-            return;
-        }
-    }
-    panic!("nothing is asked for any more");
+fn gather(maps: u32) -> ShuffleCommand {
+    let directory = PathBytes::from("/scratch/reduce");
+    ShuffleCommand::Gather { attempt: reduce(), partition: Partition(0), maps, directory }
+}
+
+fn locate(map: AttemptId, holder: u64) -> ShuffleCommand {
+    let location = Some(MapLocation { map, holder: Incarnation(holder), address: Some(ADDRESS) });
+    ShuffleCommand::Locate { job: map.job, map_index: map.task.index(), location }
+}
+
+fn lose(map_index: u32) -> ShuffleCommand {
+    ShuffleCommand::Locate { job: JobId(1), map_index, location: None }
+}
+
+/// A run of these lines.
+fn run_of(lines: &[String]) -> (Vec<u8>, Segment) {
+    let mut writer = RunWriter::new();
+    lines.iter().for_each(|line| writer.push(Record::parse_line(line.as_bytes())));
+    let segment = writer.finish();
+    (writer.outgoing().to_vec(), segment)
+}
+
+/// Lines that hardly compress: their run is longer than two reads.
+fn many_lines() -> Vec<String> {
+    (0..90_000_u32).map(|n| format!("{:08x}", n.wrapping_mul(2_654_435_761))).collect()
+}
+
+/// Puts a map output of one run on a host's disk and offers it.
+fn offer(host: &mut Host, map: AttemptId, lines: &[String]) -> Vec<u8> {
+    let (bytes, segment) = run_of(lines);
+    let path = PathBytes(format!("/scratch/{}", map.file_stem()).into_bytes());
+    host.files.insert(path.0.clone(), bytes.clone());
+    host.command(ShuffleCommand::Offer { map, output: MapOutput { path, segments: Vec::from([segment]) } });
+    bytes
 }

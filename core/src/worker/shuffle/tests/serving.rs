@@ -1,0 +1,105 @@
+//! Serving a fetcher that asks for nothing, or takes nothing; the test plays it.
+
+use super::*;
+use crate::limits::{FETCHER_IDLE_US, HANDSHAKE_US};
+use crate::wire::message::{FetchAnswer, FetchRequest, Role};
+use crate::wire::{Connection, Incoming};
+
+const ID: ConnectionId = ConnectionId::accepted(1);
+
+/// A host that serves, and a fetcher.
+struct Stage {
+    host: Host,
+    fetcher: Connection,
+}
+
+impl Stage {
+    /// A host that offers one map's run to a fetcher who has greeted it.
+    fn new() -> Stage {
+        let mut stage = Stage { host: Host::new(1), fetcher: Connection::dial("c", Role::Fetcher) };
+        offer(&mut stage.host, map(0, 0), &many_lines());
+        stage.host.network(NetworkEvent::Accepted { connection: ID, peer: ADDRESS });
+        stage.flush();
+        let welcome = stage.host.unsent(ID);
+        stage.fetcher.receive(&welcome);
+        assert!(matches!(stage.fetcher.poll(), Ok(Some(Incoming::Welcome))));
+        stage
+    }
+
+    fn flush(&mut self) {
+        let bytes = self.fetcher.unsent().to_vec();
+        self.fetcher.sent(bytes.len());
+        self.host.receive(ID, &bytes, usize::MAX);
+    }
+
+    fn ask(&mut self, map: AttemptId) {
+        self.fetcher.send(&FetchRequest { map, partition: Partition(0) }).expect("it fits");
+        self.flush();
+    }
+
+    fn is_closed(&self) -> bool {
+        self.host.asked.contains(&NetworkAction::Close { connection: ID })
+    }
+
+    /// Lets time pass; whether the connection is closed then.
+    fn is_closed_after(&mut self, us: u64) -> bool {
+        let until = self.host.now.after(us);
+        while self.host.shuffle.poll_timeout().is_some_and(|(at, _)| at <= until) && !self.is_closed() {
+            self.host.wake();
+        }
+        self.host.now = until;
+        self.is_closed()
+    }
+}
+
+#[test]
+fn a_fetcher_that_greets_and_asks_for_nothing_is_closed() {
+    let mut stage = Stage::new();
+    assert!(!stage.is_closed_after(HANDSHAKE_US - 1));
+    assert!(stage.is_closed_after(1));
+    stage.host.network(NetworkEvent::Closed { connection: ID, error: None });
+    assert_eq!(stage.host.shuffle.poll_timeout(), None);
+}
+
+#[test]
+fn a_fetcher_that_asks_for_nothing_more_is_closed_after_a_while() {
+    let mut stage = Stage::new();
+    for _ in 0..3 {
+        stage.ask(map(1, 0));
+        let answer = stage.host.unsent(ID);
+        stage.fetcher.receive(&answer);
+        let incoming = stage.fetcher.poll().unwrap().unwrap();
+        assert_eq!(incoming.message(), Ok(FetchAnswer::NotHere));
+        assert!(!stage.is_closed_after(FETCHER_IDLE_US - 1), "it asked not long ago");
+    }
+    assert!(stage.is_closed_after(1));
+    stage.host.network(NetworkEvent::Closed { connection: ID, error: None });
+    assert_eq!(stage.host.shuffle.poll_timeout(), None);
+}
+
+#[test]
+fn a_fetcher_is_served_as_long_as_it_takes_a_little_and_no_longer() {
+    let mut stage = Stage::new();
+    stage.ask(map(0, 0));
+    for _ in 0..5 {
+        assert!(!stage.is_closed_after(FETCHER_IDLE_US - 1), "it took something not long ago");
+        assert!(stage.host.shuffle.unsent(ID).len() > 1);
+        stage.host.shuffle.sent(ID, 1, stage.host.now);
+        stage.host.perform();
+    }
+    assert!(stage.is_closed_after(FETCHER_IDLE_US));
+    stage.host.network(NetworkEvent::Closed { connection: ID, error: None });
+    assert!(stage.host.open.is_empty(), "its file is closed");
+}
+
+/// The disk owes the next piece, not the fetcher.
+#[test]
+fn a_fetcher_is_not_closed_for_a_slow_disk() {
+    let mut stage = Stage::new();
+    stage.host.is_disk_held = true;
+    stage.ask(map(0, 0));
+    assert!(!stage.is_closed_after(5 * FETCHER_IDLE_US));
+    stage.host.release_disk();
+    assert!(!stage.host.unsent(ID).is_empty());
+    assert!(stage.is_closed_after(2 * FETCHER_IDLE_US));
+}
