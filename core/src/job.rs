@@ -297,7 +297,7 @@ pub enum JobPhase {
 pub struct TaskCount {
     /// All of them.
     pub total: u32,
-    /// Attempts under way, fetching ones included.
+    /// Attempts that hold slots.
     pub running: u32,
     /// Ended well.
     pub done: u32,
@@ -312,7 +312,7 @@ pub struct JobProgress {
     pub phase: JobPhase,
     /// Workers that may be given tasks.
     pub workers: u32,
-    /// Workers that registered but whose heartbeats do not arrive.
+    /// Workers that registered some time ago but whose heartbeats do not arrive.
     pub workers_unheard: u32,
     /// Its maps.
     pub maps: TaskCount,

@@ -23,6 +23,8 @@ pub const GRACE_US: u64 = SECOND_US;
 pub const FIRST_HEARTBEAT_US: u64 = 200 * MILLISECOND_US;
 /// First and greatest pause between two attempts to dial.
 pub const DIAL_BACKOFF_US: (u64, u64) = (50 * MILLISECOND_US, 2 * SECOND_US);
+/// How long after its registration a worker whose heartbeats do not arrive is spoken of.
+pub const UNHEARD_US: u64 = 3 * SECOND_US;
 /// How often running attempts report how far they are.
 pub const PROGRESS_US: u64 = 200 * MILLISECOND_US;
 

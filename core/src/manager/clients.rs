@@ -3,11 +3,11 @@
 //! A job is accepted once for each key, and acknowledged only when it is durable.
 
 use super::commit::Errand;
-use super::execution::{Execution, Stage};
+use super::execution::{AttemptStage, Execution, Stage};
 use super::journal::Record;
 use super::{Manager, ManagerTimer};
 use crate::failure::{Cause, Failure};
-use crate::ids::{ConnectionId, Incarnation, JobId, SubmissionKey};
+use crate::ids::{ConnectionId, Incarnation, JobId, SubmissionKey, TaskId};
 use crate::job::{JobPhase, JobProgress, JobSpecification, TaskCount};
 use crate::limits::{
     HELD_EFFECTS_USUAL, NAME_BYTES_MAX, PATH_BYTES_MAX, PROGRESS_US, REDUCERS_MAX, SPECIFICATION_BYTES_MAX,
@@ -90,7 +90,7 @@ impl Manager {
     }
 
     fn progress_of(&self, job: JobId, execution: &Execution) -> JobProgress {
-        let (_, workers_unheard) = self.registry.count();
+        let workers_unheard = self.registry.count_unheard(self.now);
         let is_of_use = |worker: &Incarnation| !execution.excluded.contains(worker);
         let workers = self.registry.by_gathering().filter(is_of_use).count() as u32;
         let count =
@@ -113,8 +113,10 @@ impl Manager {
         };
         for (id, attempt) in self.attempts.of_job(job) {
             match id.task {
-                crate::ids::TaskId::Map(_) => progress.maps.running += 1,
-                crate::ids::TaskId::Reduce(_) => progress.reduces.running += 1,
+                TaskId::Map(_) => progress.maps.running += 1,
+                TaskId::Reduce(_) => {
+                    progress.reduces.running += u32::from(attempt.stage == AttemptStage::Running)
+                }
             }
             progress.runs_fetched += u64::from(attempt.runs_gathered);
             progress.counters.add(&attempt.counters);

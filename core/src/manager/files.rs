@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FileRequest {
-    /// Find the files that a job's input names. A directory stands for the files directly in it, but those whose names
-    /// begin with `_` or `.`; a pattern (`*`, `?`, `[…]`, `{…}`) for what matches it, by the same rule where a match is a
+    /// Find the files that a job's input names. A directory stands for the files in it, but those whose names begin with
+    /// `_` or `.`; it holds no directories but such, for leaving one out in silence would lose its data; a pattern (`*`, `?`, `[…]`, `{…}`) for what matches it, by the same rule where a match is a
     /// directory; either in the order of their path's bytes. Inputs keep their order. Answer: `Listed`.
     ListInputs {
         /// Files, directories, patterns.

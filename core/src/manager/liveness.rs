@@ -115,6 +115,9 @@ impl Manager {
 
     pub(super) fn datagram(&mut self, from: SocketAddr, bytes: &[u8]) {
         let Some(heartbeat) = datagram::decode::<Heartbeat>(bytes) else { return };
+        if heartbeat.epoch != self.config.epoch {
+            return;
+        }
         let Some(incarnation) = self.registry.with_session(heartbeat.session) else { return };
         let lease_until = self.now.after(self.config.lease_us);
         let mut is_first = false;

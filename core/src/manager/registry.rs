@@ -4,6 +4,7 @@
 //! exactly while tasks may be given to it, that is while it is linked, has told its inventory, and was heard.
 
 use crate::ids::{ConnectionId, Incarnation, SessionId};
+use crate::limits::UNHEARD_US;
 use crate::time::Time;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
@@ -36,10 +37,29 @@ pub struct Worker {
     pub heard: bool,
     /// The greatest number of a heartbeat of the present session.
     pub sequence: u64,
+    /// When its present session began.
+    pub registered_at: Time,
     /// When it is taken for gone if it stays silent.
     pub lease_until: Time,
     slots_used: u32,
     gathering: u32,
+}
+
+/// What a registration tells of a worker.
+#[derive(Debug)]
+pub struct Registration {
+    /// What people call its machine.
+    pub host: String,
+    /// Attempts it executes at the same time.
+    pub slots: u32,
+    /// Where its runs can be fetched.
+    pub shuffle_address: Option<SocketAddr>,
+    /// How it can be spoken to.
+    pub connection: ConnectionId,
+    /// When this is.
+    pub registered_at: Time,
+    /// When it is taken for gone if it stays silent.
+    pub lease_until: Time,
 }
 
 /// How a worker can be spoken to.
@@ -95,12 +115,10 @@ impl Registry {
     pub fn register(
         &mut self,
         incarnation: Incarnation,
-        host: String,
-        slots: u32,
-        shuffle_address: Option<SocketAddr>,
-        connection: ConnectionId,
-        lease_until: Time,
+        registration: Registration,
     ) -> (SessionId, Option<Link>) {
+        let Registration { host, slots, shuffle_address, connection, registered_at, lease_until } =
+            registration;
         self.last_session += 1;
         let session = SessionId(self.last_session);
         let before = self.workers.get(&incarnation).map(|worker| (worker.session, worker.link));
@@ -117,6 +135,7 @@ impl Registry {
             link,
             heard: false,
             sequence: 0,
+            registered_at,
             lease_until,
             slots_used: 0,
             gathering: 0,
@@ -190,12 +209,12 @@ impl Registry {
         self.by_gathering.iter().map(|(_, incarnation)| *incarnation)
     }
 
-    /// How many workers may be given tasks, and how many are linked but unheard.
-    pub fn count(&self) -> (u32, u32) {
-        let eligible = self.by_free_slots.len();
-        let unheard =
-            self.workers.values().filter(|worker| !worker.heard && worker.link != Link::Broken).count();
-        (eligible as u32, unheard as u32)
+    /// How many workers are linked, but were not heard though there was time enough.
+    pub fn count_unheard(&self, now: Time) -> u32 {
+        let is_unheard = |worker: &&Worker| {
+            !worker.heard && worker.link != Link::Broken && now.since_us(worker.registered_at) >= UNHEARD_US
+        };
+        self.workers.values().filter(is_unheard).count() as u32
     }
 
     fn change(&mut self, incarnation: Incarnation, change: impl FnOnce(&mut Option<Worker>)) {

@@ -7,7 +7,7 @@ use super::Manager;
 use super::ManagerTimer;
 use super::execution::AttemptStage;
 use super::peers::Who;
-use super::registry::Link;
+use super::registry::{Link, Registration};
 use crate::failure::{Cause, Failure, Fault};
 use crate::ids::{AttemptId, ConnectionId, Incarnation, JobId, TaskId};
 use crate::limits::{INVENTORY_ENTRIES_MAX, PAGE_ENTRIES, SHUFFLE_FAILURES_PER_TASK};
@@ -30,8 +30,9 @@ impl Manager {
             return Err(Violation::OutOfPlace("a worker has slots"));
         }
         let lease_until = self.now.after(self.config.lease_us);
-        let (session, before) =
-            self.registry.register(incarnation, host, slots, shuffle_address, connection, lease_until);
+        let registration =
+            Registration { host, slots, shuffle_address, connection, registered_at: self.now, lease_until };
+        let (session, before) = self.registry.register(incarnation, registration);
         if let Some(old) = before.and_then(Link::connection) {
             let action = self.peers.close(old, None);
             self.act(action);

@@ -345,6 +345,8 @@ pub enum FetchAnswer {
 pub struct Heartbeat {
     /// The session.
     pub session: SessionId,
+    /// The epoch of the Manager that gave it; another's sessions have the same numbers.
+    pub epoch: Epoch,
     /// Counts the session's heartbeats, from 1.
     pub sequence: u64,
     /// Attempts that hold slots.

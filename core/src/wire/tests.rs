@@ -84,7 +84,7 @@ proptest! {
 
     #[test]
     fn no_datagram_decodes_that_was_changed(bit in 0_usize..1000, session in any::<u64>()) {
-        let heartbeat = Heartbeat { session: SessionId(session), sequence: 7, running: 3 };
+        let heartbeat = Heartbeat { session: SessionId(session), epoch: crate::ids::Epoch(1), sequence: 7, running: 3 };
         let mut bytes = datagram::encode(&heartbeat);
         prop_assert_eq!(datagram::decode(&bytes), Some(heartbeat));
         let bit = bit % (bytes.len() * 8);

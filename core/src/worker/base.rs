@@ -46,6 +46,7 @@ pub(super) struct AttemptBase {
     failure: Option<Failure>,
     is_ended: bool,
     progress_told_at: Time,
+    now: Time,
     outputs: VecDeque<AttemptOutput>,
 }
 
@@ -65,6 +66,7 @@ impl AttemptBase {
             failure: None,
             is_ended: false,
             progress_told_at: Time::ZERO,
+            now: Time::ZERO,
             outputs: VecDeque::new(),
         }
     }
@@ -192,7 +194,27 @@ impl AttemptBase {
             self.failure = Some(Failure::new(cause));
             self.row.clear();
         }
-        if self.program.is_running() {
+        if self.program.not_wanted(self.now) {
+            self.outputs.push_back(AttemptOutput::KillGroup);
+        }
+    }
+
+    /// Takes note that nobody holds the program's stdout any more.
+    pub fn stdout_closed(&mut self) {
+        if self.program.stdout_closed(self.now) {
+            self.outputs.push_back(AttemptOutput::KillGroup);
+        }
+    }
+
+    /// Takes note of the time, as every event brings it.
+    pub fn note_time(&mut self, now: Time) {
+        self.now = now;
+    }
+
+    /// Lets pipes that have been silent for long enough count as such.
+    pub fn time_is(&mut self, now: Time) {
+        self.now = now;
+        if self.program.time_passed(now) {
             self.outputs.push_back(AttemptOutput::KillGroup);
         }
     }
@@ -223,10 +245,11 @@ impl AttemptBase {
         self.fail(Cause::ProgramNotStarted { role, program, directory, error });
     }
 
-    /// Takes note of the program's end, and has what is left of its group killed.
+    /// Takes note of the program's end.
     pub fn exited(&mut self, exit: Exit, printed_bytes: u64, now: Time) {
-        self.outputs.push_back(AttemptOutput::KillGroup);
-        self.program.exited(exit, printed_bytes, now);
+        if self.program.exited(exit, printed_bytes, now) {
+            self.outputs.push_back(AttemptOutput::KillGroup);
+        }
         let Exit { status, .. } = exit;
         if !status.is_success() {
             let program = &self.setting.program;

@@ -127,15 +127,15 @@ impl MapAttempt {
         if !self.base.is_idle() || self.base.has_failed() {
             return;
         }
-        if self.stdin().is_empty() && self.reader.next_read().is_some() {
+        if self.unwritten().is_empty() && self.reader.next_read().is_some() {
             return self.read_input();
         }
-        if self.base.program.is_running() && self.stdin().is_empty() && !self.stdin_is_closed {
+        if self.base.program.is_running() && self.unwritten().is_empty() && !self.stdin_is_closed {
             self.stdin_is_closed = true;
             self.base.close_stdin();
         }
         if let Some(exit) = self.base.program.exit() {
-            let unread_bytes = exit.unread_bytes + self.stdin().len() as u64;
+            let unread_bytes = exit.unread_bytes + self.unwritten().len() as u64;
             if unread_bytes > 0 {
                 self.base.stopped_reading(unread_bytes);
                 return self.advance(now);
@@ -156,6 +156,11 @@ impl MapAttempt {
                 Err(LineTooLong) => self.line_too_long(now),
             }
         }
+    }
+
+    /// What the program has not been given of what was read for it.
+    fn unwritten(&self) -> &[u8] {
+        &self.stdin[self.stdin_written..]
     }
 
     fn read_input(&mut self) {
@@ -229,6 +234,7 @@ impl Machine for MapAttempt {
     type Timer = ();
 
     fn handle_input(&mut self, input: AttemptInput, now: Time) {
+        self.base.note_time(now);
         match input {
             AttemptInput::Start => {
                 self.stage = Stage::Opening;
@@ -255,7 +261,7 @@ impl Machine for MapAttempt {
                 self.base.exited(Exit { status, unread_bytes }, printed_bytes, now);
             }
             AttemptInput::StdinRefused => {}
-            AttemptInput::StdoutClosed => self.base.program.stdout_closed(),
+            AttemptInput::StdoutClosed => self.base.stdout_closed(),
             AttemptInput::StderrClosed => self.base.program.stderr_closed(),
             AttemptInput::Kill => self.base.fail(Cause::Killed),
         }
@@ -263,7 +269,7 @@ impl Machine for MapAttempt {
     }
 
     fn handle_timeout(&mut self, now: Time) {
-        self.base.program.time_passed(now);
+        self.base.time_is(now);
         self.advance(now);
     }
 
@@ -286,7 +292,7 @@ impl DiskUser for MapAttempt {
             && !self.base.has_failed()
         {
             if request.file() == Some(self.input_file) {
-                assert!(self.stdin().is_empty(), "more is read once all was written");
+                assert!(self.unwritten().is_empty(), "more is read once all was written");
                 self.stdin.clear();
                 self.stdin_written = 0;
                 let own = self.reader.push(bytes);
@@ -308,7 +314,8 @@ impl DiskUser for MapAttempt {
 
 impl AttemptMachine for MapAttempt {
     fn stdin(&self) -> &[u8] {
-        &self.stdin[self.stdin_written..]
+        // What a program that has ended is still given would count as read.
+        if self.base.program.is_running() { self.unwritten() } else { &[] }
     }
 
     fn stdin_written(&mut self, count: usize, now: Time) {
@@ -328,7 +335,8 @@ impl AttemptMachine for MapAttempt {
     }
 
     fn push_stdout(&mut self, bytes: &[u8], now: Time) {
-        self.base.program.stdout_pushed(bytes.len(), now);
+        self.base.note_time(now);
+        self.base.program.heard(bytes.len(), now);
         if !self.base.has_failed() {
             let pushed = match &mut self.sink {
                 Sink::Runs(collector) => collector.push(bytes),

@@ -1,12 +1,14 @@
 //! The program of an attempt: owns its life and the end of its stderr.
 //!
-//! At the end the leader is reaped, the group is killed, the pipes are drained, in this order: nothing that the program left
-//! behind writes into them any more, and nothing that it wrote is lost: what it had printed by its end is waited for
-//! however long that takes, and only then the clock decides. Decides nothing about data.
+//! Once the leader has ended well, what it started may go on printing, as in `cat > >(tr a-z A-Z)`, until nobody holds the
+//! pipe or nothing has come for a while; then the group is killed and the pipes are drained, so that nothing is left
+//! behind. What was printed is waited for however long reading it takes: the clock decides only about silence. A leader that
+//! ended badly has its group killed at once. Decides nothing about data.
 //!
 //! ```text
-//! NotStarted ─▶ Spawning ─▶ Running ─exited: kill group─▶ Draining ─pipes closed, or waited long enough─▶ Over
-//!                   └──could not be started──────────────────────────────────────────────────────────────┘
+//! NotStarted ─▶ Spawning ─▶ Running ─ended well─▶ Lingering ─stdout closed, or silent─▶ Draining ─▶ Over
+//!                   │          └─ended badly, or killed─────────────────────────────────▶──┘         ▲
+//!                   └──could not be started────────────────────────────────────────────────────────────┘
 //! ```
 
 use crate::failure::ExitStatus;
@@ -20,6 +22,10 @@ pub(super) struct ProgramLife {
     stage: Stage,
     stdout_is_open: bool,
     stderr_is_open: bool,
+    /// What it had printed by its end and was not pushed yet.
+    printed_bytes: u64,
+    /// When its pipes have been silent for long enough, once it has ended and all it printed was pushed.
+    silent_at: Option<Time>,
     stderr_tail: Vec<u8>,
 }
 
@@ -28,7 +34,8 @@ enum Stage {
     NotStarted,
     Spawning,
     Running,
-    Draining { exit: Exit, printed_bytes: u64, until: Option<Time> },
+    Lingering(Exit),
+    Draining(Exit),
     Over(Option<Exit>),
 }
 
@@ -46,6 +53,8 @@ impl ProgramLife {
             stage: Stage::NotStarted,
             stdout_is_open: false,
             stderr_is_open: false,
+            printed_bytes: 0,
+            silent_at: None,
             stderr_tail: Vec::new(),
         }
     }
@@ -67,28 +76,36 @@ impl ProgramLife {
         self.stage = Stage::Over(None);
     }
 
-    /// Takes note of its end; its group is to be killed now.
-    pub fn exited(&mut self, exit: Exit, printed_bytes: u64, now: Time) {
+    /// Takes note of its end. Returns whether its group is to be killed now.
+    pub fn exited(&mut self, exit: Exit, printed_bytes: u64, now: Time) -> bool {
         assert_eq!(self.stage, Stage::Running, "a program ends once");
-        self.stage = Stage::Draining { exit, printed_bytes, until: None };
-        self.stdout_pushed(0, now);
-        self.finish_draining();
+        self.printed_bytes = printed_bytes;
+        self.stage = Stage::Lingering(exit);
+        self.heard(0, now);
+        if exit.status.is_success() && self.stdout_is_open {
+            return false;
+        }
+        self.begin_draining(now)
     }
 
-    /// Takes note that so much of its stdout was read. Once all that it had printed is, the pipes have only so long to
-    /// close.
-    pub fn stdout_pushed(&mut self, count: usize, now: Time) {
-        if let Stage::Draining { printed_bytes, until: until @ None, .. } = &mut self.stage {
-            *printed_bytes = printed_bytes.saturating_sub(count as u64);
-            if *printed_bytes == 0 {
-                *until = Some(now.after(DRAIN_US));
-            }
+    /// Takes note that so much of its stdout was read.
+    pub fn heard(&mut self, count: usize, now: Time) {
+        self.printed_bytes = self.printed_bytes.saturating_sub(count as u64);
+        if self.printed_bytes == 0 && matches!(self.stage, Stage::Lingering(_)) {
+            self.silent_at = Some(now.after(DRAIN_US));
+        } else if self.printed_bytes == 0 && matches!(self.stage, Stage::Draining(_)) {
+            // Whoever escaped from the group may print for ever; only what was there is waited for.
+            self.silent_at.get_or_insert(now.after(DRAIN_US));
         }
     }
 
-    pub fn stdout_closed(&mut self) {
+    /// Takes note that nobody holds its stdout any more. Returns whether its group is to be killed now.
+    pub fn stdout_closed(&mut self, now: Time) -> bool {
         self.stdout_is_open = false;
+        self.printed_bytes = 0;
+        let kills = matches!(self.stage, Stage::Lingering(_)) && self.begin_draining(now);
         self.finish_draining();
+        kills
     }
 
     pub fn stderr_closed(&mut self) {
@@ -96,24 +113,53 @@ impl ProgramLife {
         self.finish_draining();
     }
 
-    /// When to stop waiting for pipes that somebody outside the group still holds.
+    /// Takes note that it is not wanted any more. Returns whether its group is to be killed now.
+    pub fn not_wanted(&mut self, now: Time) -> bool {
+        match self.stage {
+            Stage::Running => true,
+            Stage::Lingering(_) => self.begin_draining(now),
+            Stage::NotStarted | Stage::Spawning | Stage::Draining(_) | Stage::Over(_) => false,
+        }
+    }
+
+    fn begin_draining(&mut self, now: Time) -> bool {
+        let Stage::Lingering(exit) = self.stage else {
+            unreachable!("what has ended lingers before it is drained")
+        };
+        self.stage = Stage::Draining(exit);
+        self.silent_at = None;
+        self.heard(0, now);
+        self.finish_draining();
+        true
+    }
+
+    /// When its pipes will have been silent for long enough.
     pub fn deadline(&self) -> Option<Time> {
         match self.stage {
-            Stage::Draining { until, .. } => until,
+            Stage::Lingering(_) | Stage::Draining(_) => self.silent_at,
             Stage::NotStarted | Stage::Spawning | Stage::Running | Stage::Over(_) => None,
         }
     }
 
-    pub fn time_passed(&mut self, now: Time) {
-        if self.deadline().is_some_and(|until| until <= now) {
-            self.stdout_is_open = false;
-            self.stderr_is_open = false;
-            self.finish_draining();
+    /// Takes note of the time. Returns whether its group is to be killed now.
+    pub fn time_passed(&mut self, now: Time) -> bool {
+        if self.deadline().is_none_or(|silent_at| silent_at > now) {
+            return false;
+        }
+        match self.stage {
+            Stage::Lingering(_) => self.begin_draining(now),
+            Stage::Draining(_) => {
+                self.stdout_is_open = false;
+                self.stderr_is_open = false;
+                self.finish_draining();
+                false
+            }
+            Stage::NotStarted | Stage::Spawning | Stage::Running | Stage::Over(_) => false,
         }
     }
 
     fn finish_draining(&mut self) {
-        if let Stage::Draining { exit, .. } = self.stage
+        if let Stage::Draining(exit) = self.stage
             && !self.stdout_is_open
             && !self.stderr_is_open
         {
@@ -144,7 +190,11 @@ impl ProgramLife {
     pub fn exit(&self) -> Option<Exit> {
         match self.stage {
             Stage::Over(exit) => exit,
-            Stage::NotStarted | Stage::Spawning | Stage::Running | Stage::Draining { .. } => None,
+            Stage::NotStarted
+            | Stage::Spawning
+            | Stage::Running
+            | Stage::Lingering(_)
+            | Stage::Draining(_) => None,
         }
     }
 }

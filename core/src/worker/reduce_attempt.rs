@@ -215,16 +215,16 @@ impl ReduceAttempt {
         if !self.base.is_idle() {
             return true;
         }
-        if self.stdin().is_empty() && !self.merge_is_done {
+        if self.unwritten().is_empty() && !self.merge_is_done {
             self.fill_stdin();
             return true;
         }
-        if self.stdin().is_empty() && self.base.program.is_running() && !self.stdin_is_closed {
+        if self.unwritten().is_empty() && self.base.program.is_running() && !self.stdin_is_closed {
             self.stdin_is_closed = true;
             self.base.close_stdin();
         }
         let Some(exit) = self.base.program.exit() else { return false };
-        let unread_bytes = exit.unread_bytes + self.stdin().len() as u64;
+        let unread_bytes = exit.unread_bytes + self.unwritten().len() as u64;
         if unread_bytes > 0 {
             self.base.stopped_reading(unread_bytes);
         } else {
@@ -232,6 +232,11 @@ impl ReduceAttempt {
             self.stage = Stage::Finishing;
         }
         true
+    }
+
+    /// What the program has not been given of what was merged for it.
+    fn unwritten(&self) -> &[u8] {
+        &self.stdin[self.stdin_written..]
     }
 
     fn fill_stdin(&mut self) {
@@ -290,6 +295,7 @@ impl Machine for ReduceAttempt {
     type Timer = ();
 
     fn handle_input(&mut self, input: AttemptInput, now: Time) {
+        self.base.note_time(now);
         match input {
             AttemptInput::Start => {
                 self.stage = Stage::Opening;
@@ -314,7 +320,7 @@ impl Machine for ReduceAttempt {
                 self.base.exited(Exit { status, unread_bytes }, printed_bytes, now);
             }
             AttemptInput::StdinRefused => {}
-            AttemptInput::StdoutClosed => self.base.program.stdout_closed(),
+            AttemptInput::StdoutClosed => self.base.stdout_closed(),
             AttemptInput::StderrClosed => self.base.program.stderr_closed(),
             AttemptInput::Kill => self.base.fail(Cause::Killed),
         }
@@ -322,7 +328,7 @@ impl Machine for ReduceAttempt {
     }
 
     fn handle_timeout(&mut self, now: Time) {
-        self.base.program.time_passed(now);
+        self.base.time_is(now);
         self.advance(now);
     }
 
@@ -362,7 +368,8 @@ impl DiskUser for ReduceAttempt {
 
 impl AttemptMachine for ReduceAttempt {
     fn stdin(&self) -> &[u8] {
-        &self.stdin[self.stdin_written..]
+        // What a program that has ended is still given would count as read.
+        if self.base.program.is_running() { self.unwritten() } else { &[] }
     }
 
     fn stdin_written(&mut self, count: usize, now: Time) {
@@ -376,7 +383,8 @@ impl AttemptMachine for ReduceAttempt {
     }
 
     fn push_stdout(&mut self, bytes: &[u8], now: Time) {
-        self.base.program.stdout_pushed(bytes.len(), now);
+        self.base.note_time(now);
+        self.base.program.heard(bytes.len(), now);
         if !self.base.has_failed() {
             self.output.push(bytes);
         }

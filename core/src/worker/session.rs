@@ -228,7 +228,12 @@ impl Worker {
         let running = self.attempts.running();
         let Some(registered) = &mut self.session.registered else { return };
         registered.sequence += 1;
-        let heartbeat = Heartbeat { session: registered.session, sequence: registered.sequence, running };
+        let heartbeat = Heartbeat {
+            session: registered.session,
+            epoch: registered.epoch,
+            sequence: registered.sequence,
+            running,
+        };
         let pause_us = if registered.is_answered {
             registered.heartbeat_us
         } else {

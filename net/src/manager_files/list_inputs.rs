@@ -60,9 +60,12 @@ fn list_path(path: PathBytes, metadata: &Metadata, files: &mut Vec<InputFile>) -
         }
         let inner = path.join(&name);
         let metadata = fs::metadata(as_path(&inner)).map_err(|error| unreadable(&inner, &error))?;
-        if !metadata.is_dir() {
-            files.push(input_file(inner, &metadata)?);
+        if metadata.is_dir() {
+            let text = "it is a directory inside an input directory".into();
+            let error = OsError { kind: OsErrorKind::IsADirectory, text };
+            return Err(ListError::Unreadable { path: inner, error });
         }
+        files.push(input_file(inner, &metadata)?);
     }
     Ok(())
 }

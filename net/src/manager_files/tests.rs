@@ -48,11 +48,20 @@ fn files_keep_their_order_and_may_be_named_twice() {
 
 #[test]
 fn a_directory_lists_its_own_files_by_path_bytes_without_hidden_ones() {
-    let tree = tree(&["in/b", "in/a", "in/B", "in/é", "in/_SUCCESS", "in/.hidden", "in/deeper/c", "other/z"]);
+    let tree = tree(&["in/b", "in/a", "in/B", "in/é", "in/_SUCCESS", "in/.hidden", "in/_old/c", "other/z"]);
     symlink(tree.path().join("other/z"), tree.path().join("in/link")).unwrap();
     assert_eq!(list(&tree, &["in"]).unwrap(), ["in/B", "in/a", "in/b", "in/link", "in/é"]);
     assert_eq!(list(&tree, &["in/"]).unwrap().len(), 5);
     assert_eq!(list(&tree, &["in/_SUCCESS"]).unwrap(), ["in/_SUCCESS"], "named outright, nothing is hidden");
+}
+
+#[test]
+fn a_directory_in_an_input_directory_is_not_left_out_in_silence() {
+    let tree = tree(&["in/a", "in/deeper/b"]);
+    let Err(ListError::Unreadable { path, error }) = list(&tree, &["in"]) else { panic!("it is refused") };
+    assert!(path.0.ends_with(b"in/deeper"), "{path}");
+    assert_eq!(error.kind, OsErrorKind::IsADirectory);
+    assert_eq!(list(&tree, &["in/*"]).unwrap(), ["in/a", "in/deeper/b"], "named by a pattern it is read");
 }
 
 #[test]

@@ -153,6 +153,9 @@ fn unreadable(path: &PathBytes, error: OsErrorKind) -> String {
         OsErrorKind::InvalidData => {
             format!("gzip -t {}; a file that is no gzip should not end in .gz", Quoted(path))
         }
+        OsErrorKind::IsADirectory => {
+            format!("give {} as an --input of its own, or move it away", Quoted(path))
+        }
         OsErrorKind::NotFound => "put --input on storage that every machine sees under the same path".into(),
         _ => "check the storage that holds it".into(),
     }

@@ -118,7 +118,7 @@ impl Stage {
 
     fn heartbeat(&mut self, id: ConnectionId, sequence: u64) -> Vec<String> {
         let session = self.sessions[&id];
-        let bytes = datagram::encode(&Heartbeat { session, sequence, running: 0 });
+        let bytes = datagram::encode(&Heartbeat { session, epoch: Epoch(1), sequence, running: 0 });
         self.give(Event::Network(NetworkEvent::Datagram { from: ADDRESS, bytes }))
     }
 

@@ -126,6 +126,18 @@ fn what_an_inventory_does_not_name_is_lost() {
 }
 
 #[test]
+fn heartbeats_of_another_life_of_the_manager_change_nothing() {
+    let mut stage = Stage::new();
+    let worker = stage.worker(1, 1);
+    let late = Heartbeat { session: stage.sessions[&worker], epoch: Epoch(7), sequence: 900, running: 0 };
+    let bytes = datagram::encode(&late);
+    assert!(stage.give(Event::Network(NetworkEvent::Datagram { from: ADDRESS, bytes })).is_empty());
+    stage.now = stage.now.after(9 * SECOND_US);
+    assert_eq!(stage.heartbeat(worker, 1), ["heartbeat 1 answered"]);
+    assert!(stage.wait(SECOND_US).is_empty(), "its own first heartbeat renewed the lease");
+}
+
+#[test]
 fn late_and_doubled_heartbeats_change_nothing() {
     let mut stage = Stage::new();
     let worker = stage.worker(1, 1);

@@ -217,9 +217,47 @@ fn a_kill_before_the_program_runs_kills_it_once_it_does() {
 fn pipes_that_stay_open_are_waited_for_only_so_long() {
     let mut map = fed(1);
     give(&mut map, AttemptInput::Exited { status: ExitStatus::Code(0), unread_bytes: 0, printed_bytes: 0 });
+    let (at, ()) = map.poll_timeout().expect("it waits for what its children print");
+    map.handle_timeout(at);
+    assert_eq!(drain(&mut map), ["kill group"]);
     let (at, ()) = map.poll_timeout().expect("it waits for the pipes");
     map.handle_timeout(at);
     assert_eq!(drain(&mut map), ["inspect"]);
+}
+
+#[test]
+fn what_its_children_print_after_the_programs_end_counts() {
+    let mut map = fed(1);
+    assert_eq!(
+        give(
+            &mut map,
+            AttemptInput::Exited { status: ExitStatus::Code(0), unread_bytes: 0, printed_bytes: 2 }
+        ),
+        [""; 0]
+    );
+    assert_eq!(map.poll_timeout(), None, "what is there is read first, however long that takes");
+    map.push_stdout(b"a\n", Time::ZERO);
+    let (at, ()) = map.poll_timeout().expect("then silence is waited for");
+    map.push_stdout(b"b\n", Time::from_us(at.as_us() - 1));
+    assert!(map.poll_timeout().expect("and again").0 > at);
+    assert_eq!(give(&mut map, AttemptInput::StdoutClosed), ["kill group"]);
+    assert_eq!(map.base.counters.map_output_records, 2);
+}
+
+#[test]
+fn what_was_not_given_to_a_program_before_its_end_was_not_read() {
+    let mut map = attempt(1);
+    spawning(&mut map);
+    done(&mut map);
+    opened(&mut map);
+    give(&mut map, AttemptInput::Spawned);
+    read(&mut map, b"b 2\na 1\nc");
+    give(&mut map, AttemptInput::Exited { status: ExitStatus::Code(0), unread_bytes: 0, printed_bytes: 0 });
+    assert!(map.stdin().is_empty(), "the pipe has room, but nobody reads it");
+    give(&mut map, AttemptInput::StdoutClosed);
+    assert_eq!(give(&mut map, AttemptInput::StderrClosed), ["close"]);
+    done(&mut map);
+    assert_eq!(done(&mut map), ["ended ProgramStoppedReading"]);
 }
 
 #[test]
