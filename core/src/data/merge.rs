@@ -10,8 +10,8 @@ mod tests;
 use super::key::{compare_beyond_prefix, prefix_of};
 use super::record::Record;
 use super::run::{Advance, HEADER_BYTES, RunCursor};
+use crate::data::run::Segment;
 use crate::limits::{BLOCK_BYTES, MERGE_WIDTH_MAX};
-use crate::worker::attempt::Segment;
 use alloc::vec::Vec;
 
 /// Memory of one source, as long as its records are not larger than a block: one read, one unpacked.

@@ -23,6 +23,7 @@ pub use verifier::RunVerifier;
 pub use writer::RunWriter;
 
 use crate::limits::RECORD_BYTES_MAX;
+use serde::{Deserialize, Serialize};
 
 /// Bytes of a block's header.
 pub const HEADER_BYTES: usize = 16;
@@ -32,6 +33,15 @@ const COMPRESSED_BYTES_MAX: usize = 1 << 20;
 const RECORD_OVERHEAD_BYTES: (usize, usize) = (10, 2);
 /// The crc before the first block; another one for another format.
 const FIRST_CHECKSUM: u32 = u32::from_le_bytes(*b"run1");
+
+/// A part of a file that holds one run; empty if the run has no records.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segment {
+    /// Where it begins.
+    pub offset: u64,
+    /// How long it is.
+    pub length_bytes: u64,
+}
 
 /// Why bytes are not the run that was written.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 //! `sim` on simulated pipes and disks. At most one program runs in an attempt.
 
 use super::disk::{DiskAnswer, DiskRequest, DiskUser};
+use crate::data::run::Segment;
 use crate::failure::{ExitStatus, Failure, OsError};
 use crate::ids::{AttemptId, Partition};
 use crate::job::{CommandLine, Counters, InputFile, PathBytes, ProgramRole, Split};
@@ -157,15 +158,6 @@ pub struct RunLocation {
     pub path: PathBytes,
     /// Which part of the file.
     pub segment: Segment,
-}
-
-/// A part of a file that holds one run; empty if the run has no records.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Segment {
-    /// Where it begins.
-    pub offset: u64,
-    /// How long it is.
-    pub length_bytes: u64,
 }
 
 /// What an attempt leaves behind that ended well.

@@ -8,12 +8,13 @@
 //!
 //! Adjacent spills are merged in their order, so that equal keys keep the order in which the mapper printed them.
 
-use super::attempt::{MapOutput, Segment};
+use super::attempt::MapOutput;
 use super::base::{AttemptBase, Purpose};
 use super::disk::DiskRequest;
 use super::merging::{MergeStep, OpenMerge};
 use super::run_file::RunFile;
 use crate::data::merge::merge_width;
+use crate::data::run::Segment;
 use crate::data::sort::{LineTooLong, Pressure, SortBuffer};
 use crate::job::PathBytes;
 use alloc::format;

@@ -2,10 +2,10 @@
 //!
 //! Files that hold several of the runs are opened once. Asks for one thing at a time; never writes.
 
-use super::attempt::Segment;
 use super::disk::DiskRequest;
 use crate::data::merge::{Merge, Step};
 use crate::data::record::Record;
+use crate::data::run::Segment;
 use crate::ids::FileId;
 use crate::job::{Encoding, PathBytes};
 use alloc::vec::Vec;

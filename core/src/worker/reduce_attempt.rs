@@ -11,9 +11,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::attempt::{
-    AttemptInput, AttemptMachine, AttemptOutput, AttemptSuccess, ReduceWork, RunLocation, Segment,
-};
+use super::attempt::{AttemptInput, AttemptMachine, AttemptOutput, AttemptSuccess, ReduceWork, RunLocation};
 use super::base::{AttemptBase, Purpose};
 use super::collect::corrupt_scratch;
 use super::disk::{DiskRequest, DiskUser};
@@ -22,6 +20,7 @@ use super::output_file::OutputFile;
 use super::program::Exit;
 use super::run_file::RunFile;
 use crate::data::merge::merge_width;
+use crate::data::run::Segment;
 use crate::failure::Cause;
 use crate::ids::AttemptId;
 use crate::job::PathBytes;

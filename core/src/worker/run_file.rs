@@ -2,10 +2,10 @@
 //!
 //! Asks for one thing at a time: to be made, to be written to, to be closed.
 
-use super::attempt::Segment;
 use super::disk::DiskRequest;
 use crate::data::record::Record;
 use crate::data::run::RunWriter;
+use crate::data::run::Segment;
 use crate::ids::FileId;
 use crate::job::PathBytes;
 use crate::limits::READ_BYTES;

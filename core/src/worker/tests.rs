@@ -1,6 +1,7 @@
 //! A worker's control machine against exact lists of what it does; the test plays its Manager.
 
 use super::*;
+use crate::data::run::Segment;
 use crate::failure::{Cause, ExitStatus, Failure, OsError, OsErrorKind};
 use crate::ids::{Epoch, Partition, SessionId, TaskId};
 use crate::job::{CommandLine, FileIdentity, InputFile, JobSpecification, ProgramRole, Split, Staging};
@@ -12,7 +13,7 @@ use crate::wire::message::{
     TaskOrder, ToWorker,
 };
 use crate::wire::{Connection, Incoming, datagram};
-use crate::worker::attempt::{MapOutput, Segment};
+use crate::worker::attempt::MapOutput;
 use crate::worker::attempts::LocalStage;
 use alloc::format;
 use alloc::vec;

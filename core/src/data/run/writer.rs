@@ -5,8 +5,8 @@ use super::{
 };
 use crate::data::record::Record;
 use crate::data::room::make_room;
+use crate::data::run::Segment;
 use crate::limits::{BLOCK_BYTES, READ_BYTES, RECORD_BYTES_MAX};
-use crate::worker::attempt::Segment;
 use alloc::vec::Vec;
 use core::fmt;
 use lz4_flex::block::{CompressTable, compress_into_with_table, get_maximum_output_size};

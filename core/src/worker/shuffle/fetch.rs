@@ -14,6 +14,7 @@
 use super::machine::{DiskJob, Shuffle, ShuffleTimer};
 use crate::backoff::Backoff;
 use crate::data::run::RunVerifier;
+use crate::data::run::Segment;
 use crate::failure::{Cause, OsError};
 use crate::ids::{AttemptId, ConnectionId, FileId, Partition};
 use crate::limits::{FETCH_PATIENCE_US, FETCH_SILENCE_US, FETCHES_PER_PEER, HANDSHAKE_US};
@@ -21,7 +22,6 @@ use crate::machine::NetworkAction;
 use crate::time::Time;
 use crate::wire::message::{FetchAnswer, FetchRequest, Role};
 use crate::wire::{Connection, Incoming, Violation};
-use crate::worker::attempt::Segment;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
 use alloc::string::String;

@@ -7,10 +7,11 @@
 use super::fetch::Want;
 use super::machine::{DiskJob, Shuffle};
 use super::{MapLocation, ShuffleReport};
+use crate::data::run::Segment;
 use crate::failure::{Cause, OsError};
 use crate::ids::{AttemptId, FileId, JobId, Partition};
 use crate::job::PathBytes;
-use crate::worker::attempt::{RunLocation, Segment};
+use crate::worker::attempt::RunLocation;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 

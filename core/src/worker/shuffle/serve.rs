@@ -4,13 +4,13 @@
 //! bounded buffer and nobody else's time. One that asks for nothing, or takes nothing, is closed after a while.
 
 use super::machine::{DiskJob, Shuffle, ShuffleTimer};
+use crate::data::run::Segment;
 use crate::failure::OsError;
 use crate::ids::{ConnectionId, FileId};
 use crate::limits::{CHUNK_BYTES, CONNECTIONS_MAX, FETCHER_IDLE_US, FETCHES_PER_PEER, HANDSHAKE_US};
 use crate::machine::NetworkAction;
 use crate::wire::message::{FetchAnswer, FetchRequest, Role};
 use crate::wire::{Connection, Incoming, Violation};
-use crate::worker::attempt::Segment;
 use alloc::collections::{BTreeMap, VecDeque};
 use core::net::SocketAddr;
 

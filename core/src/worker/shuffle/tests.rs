@@ -9,12 +9,13 @@ use super::{
 };
 use crate::data::record::Record;
 use crate::data::run::RunWriter;
+use crate::data::run::Segment;
 use crate::failure::{OsError, OsErrorKind};
 use crate::ids::{AttemptId, ConnectionId, Epoch, FileId, Incarnation, JobId, Partition, TaskId};
 use crate::job::{FileIdentity, PathBytes};
 use crate::machine::{Action, Event, Machine, NetworkAction, NetworkEvent, Node};
 use crate::time::Time;
-use crate::worker::attempt::{MapOutput, RunLocation, Segment};
+use crate::worker::attempt::{MapOutput, RunLocation};
 use crate::worker::disk::{DiskReply, DiskRequest, DiskUser};
 use alloc::collections::BTreeMap;
 use alloc::format;
