@@ -8,6 +8,7 @@ use std::process::{Command, Output, Stdio};
 fn windrow<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_windrow"));
     command.args(arguments).stdin(Stdio::null()).env_remove("WINDROW_MANAGER").env_remove("RUST_LOG");
+    command.env("TMPDIR", env!("CARGO_TARGET_TMPDIR"));
     command
 }
 
