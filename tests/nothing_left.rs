@@ -40,8 +40,7 @@ impl Scene {
             Stuck::Reduce => ("cat".to_string(), format!("{} reduce", self.forever)),
         };
         let [arrivals, gate] = self.variables();
-        let job =
-            ["--input", "input", "--output", "results/output", "--env", &arrivals, "--env", &gate];
+        let job = ["--input", "input", "--output", "results/output", "--env", &arrivals, "--env", &gate];
         job.into_iter().chain(["--mapper", &mapper, "--reducer", &reducer]).map(String::from).collect()
     }
 
@@ -87,6 +86,18 @@ fn of_run_when_it_is_interrupted() {
             scene.expect_nothing_visible();
         }
     }
+}
+
+#[test]
+fn of_run_when_it_is_signalled_twice_at_once_as_timeout_does() {
+    let scene = Scene::set();
+    let run = scene.run(Stuck::Map);
+    scene.arrivals.next();
+    run.signal(Signal::TERM);
+    run.signal(Signal::INT);
+    run.finish().expect_failure(6, &["the job was cancelled"]);
+    scene.place.await_no_processes();
+    scene.expect_nothing_visible();
 }
 
 #[test]

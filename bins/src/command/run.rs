@@ -11,7 +11,9 @@ use crate::work_directory::WorkDirectory;
 use crate::{exit::Exit, servers, values};
 use clap::Args;
 use net::{LocalCluster, LocalOptions};
+use std::ffi::OsStr;
 use std::io::{self, IsTerminal};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use windrow_core::failure::Failure;
 
@@ -109,6 +111,7 @@ fn run(options: &RunOptions, interrupts: &Interrupts, presenter: &mut Presenter)
     }
     let cluster =
         LocalCluster::start(LocalOptions { slots, memory_bytes, work_dir: work.path().join("cluster") })?;
+    interrupts.name_what_is_left_beside(PathBuf::from(OsStr::from_bytes(&specification.output.0)));
     let place = Place {
         cluster: cluster.cluster(),
         address: cluster.address(),
