@@ -71,6 +71,8 @@ impl From<&Failure> for Exit {
             Cause::OutputNotShared { .. }
             | Cause::Unreachable { .. }
             | Cause::CannotListen { .. }
+            | Cause::WorkDirectory { .. }
+            | Cause::WorkDirectoryTaken { .. }
             | Cause::NotWindrow { .. }
             | Cause::OtherVersion { .. }
             | Cause::OtherCluster { .. } => Exit::BadConfiguration,
@@ -78,6 +80,7 @@ impl From<&Failure> for Exit {
             Cause::ProgramPipe { .. }
             | Cause::RunCorrupt { .. }
             | Cause::RunUnfetchable { .. }
+            | Cause::Journal { .. }
             | Cause::WorkerLost
             | Cause::ManagerStopped
             | Cause::ConnectionLost { .. } => Exit::Io,
@@ -145,6 +148,9 @@ mod tests {
         assert_eq!(code(Cause::Scratch { path: path(), error: os(OsErrorKind::PermissionDenied) }), 3);
         assert_eq!(code(Cause::OutputUnwritable { path: path(), error: os(OsErrorKind::NotFound) }), 3);
         assert_eq!(code(Cause::ConnectionLost { address: address() }), 5);
+        assert_eq!(code(Cause::WorkDirectory { path: path(), error: os(OsErrorKind::Other) }), 3);
+        assert_eq!(code(Cause::WorkDirectoryTaken { path: path() }), 3);
+        assert_eq!(code(Cause::Journal { path: path(), error: os(OsErrorKind::NoSpace) }), 5);
         assert_eq!(code(Cause::Cancelled), 6);
     }
 }

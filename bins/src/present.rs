@@ -117,8 +117,8 @@ impl Presenter {
             }
         }
         if self.options.json {
-            let written =
-                streams::standard_output().and_then(|mut stdout| writeln!(stdout, "{}", json::outcome(outcome)));
+            let written = streams::standard_output()
+                .and_then(|mut stdout| writeln!(stdout, "{}", json::outcome(outcome)));
             if let Err(failure) = streams::printed(written) {
                 complain(&failure);
                 return if exit == Exit::Success { Exit::from(&failure) } else { exit };

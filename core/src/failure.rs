@@ -268,6 +268,25 @@ pub enum Cause {
         /// What to do, likewise.
         remedy: String,
     },
+    /// The directory in which a server keeps its files cannot be used.
+    WorkDirectory {
+        /// The directory.
+        path: PathBytes,
+        /// Why not.
+        error: OsError,
+    },
+    /// The work directory belongs to a Manager that is running.
+    WorkDirectoryTaken {
+        /// The directory.
+        path: PathBytes,
+    },
+    /// The Manager's journal cannot be written.
+    Journal {
+        /// The file.
+        path: PathBytes,
+        /// Why not.
+        error: OsError,
+    },
 }
 
 /// Whom an address was to belong to.
@@ -334,6 +353,9 @@ impl Cause {
             | Cause::OutputNotSynced { .. }
             | Cause::Cancelled
             | Cause::ManagerStopped
+            | Cause::WorkDirectory { .. }
+            | Cause::WorkDirectoryTaken { .. }
+            | Cause::Journal { .. }
             | Cause::Invalid { .. } => Fault::Job,
             Cause::OutputNotShared { .. }
             | Cause::Scratch { .. }

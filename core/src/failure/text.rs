@@ -160,6 +160,15 @@ impl fmt::Display for Cause {
                 Shown(ours.as_bytes())
             ),
             Cause::Invalid { what, remedy: _ } => Shown(what.as_bytes()).fmt(f),
+            Cause::WorkDirectory { path, error } => {
+                write!(f, "the work directory `{}` cannot be used: {error}", Shown(&path.0))
+            }
+            Cause::WorkDirectoryTaken { path } => {
+                write!(f, "the work directory `{}` belongs to a Manager that is running", Shown(&path.0))
+            }
+            Cause::Journal { path, error } => {
+                write!(f, "the Manager's journal `{}` cannot be written: {error}", Shown(&path.0))
+            }
         }
     }
 }

@@ -33,10 +33,13 @@ pub(super) fn bound_cause(cause: &mut Cause) {
         Cause::InputNotFound { path }
         | Cause::InputChanged { path }
         | Cause::OutputExists { path }
+        | Cause::WorkDirectoryTaken { path }
         | Cause::OutputNotShared { path } => bound_path(path),
         Cause::InputUnreadable { path, error }
         | Cause::OutputUnwritable { path, error }
         | Cause::OutputNotSynced { path, error }
+        | Cause::WorkDirectory { path, error }
+        | Cause::Journal { path, error }
         | Cause::Scratch { path, error } => {
             bound_path(path);
             bound_error(error);

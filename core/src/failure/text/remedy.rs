@@ -137,6 +137,15 @@ impl Cause {
                 "give --cluster {} if that is the one you mean, or another address",
                 Quoted(&PathBytes::from(theirs.as_str()))
             )),
+            Cause::WorkDirectory { .. } => {
+                Some("give another --work-dir, or see to its permissions and space".into())
+            }
+            Cause::WorkDirectoryTaken { .. } => {
+                Some("stop that Manager, or give this one another --work-dir".into())
+            }
+            Cause::Journal { .. } => {
+                Some("see to the disk of its work directory, then start the Manager again".into())
+            }
             Cause::Invalid { what: _, remedy } => {
                 (!remedy.is_empty()).then(|| Shown(remedy.as_bytes()).to_string())
             }

@@ -294,6 +294,21 @@ fn table() -> Vec<(Cause, &'static str)> {
             Cause::Invalid { what: "--split-size is 0".into(), remedy: "give at least 1".into() },
             "--split-size is 0\n  try: give at least 1",
         ),
+        (
+            Cause::WorkDirectory { path: "/w".into(), error: os(NotADirectory, "Not a directory") },
+            "the work directory `/w` cannot be used: Not a directory\n  \
+             try: give another --work-dir, or see to its permissions and space",
+        ),
+        (
+            Cause::WorkDirectoryTaken { path: "/w".into() },
+            "the work directory `/w` belongs to a Manager that is running\n  \
+             try: stop that Manager, or give this one another --work-dir",
+        ),
+        (
+            Cause::Journal { path: "/w/journal-1".into(), error: os(Other, "Input/output error") },
+            "the Manager's journal `/w/journal-1` cannot be written: Input/output error\n  \
+             try: see to the disk of its work directory, then start the Manager again",
+        ),
     ])
 }
 
@@ -327,6 +342,9 @@ fn number(cause: &Cause) -> u32 {
         Cause::OtherVersion { .. } => 24,
         Cause::OtherCluster { .. } => 25,
         Cause::Invalid { .. } => 26,
+        Cause::WorkDirectory { .. } => 27,
+        Cause::WorkDirectoryTaken { .. } => 28,
+        Cause::Journal { .. } => 29,
     }
 }
 
