@@ -1,7 +1,7 @@
 //! Exit codes: owns the one table of them, printed in the help and used by every subcommand.
 
 use std::fmt::Write;
-use windrow_core::failure::{Cause, Failure, OsErrorKind};
+use windrow_core::failure::{Cause, Failure, OsError, OsErrorKind};
 
 /// How the command ends.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -66,11 +66,13 @@ impl From<&Failure> for Exit {
             | Cause::InputUnreadable { .. }
             | Cause::InputChanged { .. }
             | Cause::TooManySplits { .. } => Exit::BadInput,
-            Cause::OutputNotSynced { .. } => Exit::Io,
+            Cause::OutputNotSynced { .. }
+            | Cause::WorkDirectory { error: OsError { kind: OsErrorKind::NoSpace, text: _ }, .. } => Exit::Io,
             Cause::OutputUnwritable { error, .. } | Cause::Scratch { error, .. } => of_directory(error.kind),
             Cause::OutputNotShared { .. }
             | Cause::Unreachable { .. }
             | Cause::CannotListen { .. }
+            | Cause::NoAddress { .. }
             | Cause::WorkDirectory { .. }
             | Cause::WorkDirectoryTaken { .. }
             | Cause::NotWindrow { .. }
@@ -120,7 +122,7 @@ pub fn help() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use windrow_core::failure::{OsError, PeerKind};
+    use windrow_core::failure::PeerKind;
 
     #[test]
     fn codes_count_from_zero() {

@@ -280,6 +280,13 @@ pub enum Cause {
         /// The directory.
         path: PathBytes,
     },
+    /// What was given as an address of this machine is none.
+    NoAddress {
+        /// The address as it was given.
+        address: String,
+        /// Why not: [`OsErrorKind::InvalidData`] if it is not even written like one.
+        error: OsError,
+    },
     /// The Manager's journal cannot be written.
     Journal {
         /// The file.
@@ -363,6 +370,7 @@ impl Cause {
             | Cause::Unreachable { .. }
             | Cause::ConnectionLost { .. }
             | Cause::CannotListen { .. }
+            | Cause::NoAddress { .. }
             | Cause::NotWindrow { .. }
             | Cause::OtherVersion { .. }
             | Cause::OtherCluster { .. } => Fault::Worker,

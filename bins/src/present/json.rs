@@ -124,6 +124,7 @@ fn kind(cause: &Cause) -> &'static str {
         Cause::Unreachable { .. } => "unreachable",
         Cause::ConnectionLost { .. } => "connection_lost",
         Cause::CannotListen { .. } => "cannot_listen",
+        Cause::NoAddress { .. } => "no_address",
         Cause::NotWindrow { .. } => "not_windrow",
         Cause::OtherVersion { .. } => "other_version",
         Cause::OtherCluster { .. } => "other_cluster",

@@ -166,6 +166,12 @@ impl fmt::Display for Cause {
             Cause::WorkDirectoryTaken { path } => {
                 write!(f, "the work directory `{}` belongs to a Manager that is running", Shown(&path.0))
             }
+            Cause::NoAddress { address, error: OsError { kind: OsErrorKind::InvalidData, text: _ } } => {
+                write!(f, "`{}` is no HOST:PORT", Shown(address.as_bytes()))
+            }
+            Cause::NoAddress { address, error } => {
+                write!(f, "`{}` is no address of this machine: {error}", Shown(address.as_bytes()))
+            }
             Cause::Journal { path, error } => {
                 write!(f, "the Manager's journal `{}` cannot be written: {error}", Shown(&path.0))
             }

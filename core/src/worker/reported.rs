@@ -53,7 +53,9 @@ pub(super) fn bound_cause(cause: &mut Cause) {
         | Cause::ProgramStoppedReading { role: _, command, unread_bytes: _ } => bound_text(command),
         Cause::ProgramPipe { role: _, error } => bound_error(error),
         Cause::RunUnfetchable { map: _, reason } => bound_text(reason),
-        Cause::Unreachable { address, whom: _, error } | Cause::CannotListen { address, error } => {
+        Cause::Unreachable { address, whom: _, error }
+        | Cause::CannotListen { address, error }
+        | Cause::NoAddress { address, error } => {
             bound_text(address);
             bound_error(error);
         }

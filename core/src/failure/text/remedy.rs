@@ -143,6 +143,7 @@ impl Cause {
             Cause::WorkDirectoryTaken { .. } => {
                 Some("stop that Manager, or give this one another --work-dir".into())
             }
+            Cause::NoAddress { .. } => Some("give a host and a port, as in 10.0.0.1:7077".into()),
             Cause::Journal { .. } => {
                 Some("see to the disk of its work directory, then start the Manager again".into())
             }

@@ -305,6 +305,15 @@ fn table() -> Vec<(Cause, &'static str)> {
              try: stop that Manager, or give this one another --work-dir",
         ),
         (
+            Cause::NoAddress { address: "7000".into(), error: os(InvalidData, "") },
+            "`7000` is no HOST:PORT\n  try: give a host and a port, as in 10.0.0.1:7077",
+        ),
+        (
+            Cause::NoAddress { address: "nowhere".into(), error: os(Other, "no address is known for it") },
+            "`nowhere` is no address of this machine: no address is known for it\n  \
+             try: give a host and a port, as in 10.0.0.1:7077",
+        ),
+        (
             Cause::Journal { path: "/w/journal-1".into(), error: os(Other, "Input/output error") },
             "the Manager's journal `/w/journal-1` cannot be written: Input/output error\n  \
              try: see to the disk of its work directory, then start the Manager again",
@@ -345,6 +354,7 @@ fn number(cause: &Cause) -> u32 {
         Cause::WorkDirectory { .. } => 27,
         Cause::WorkDirectoryTaken { .. } => 28,
         Cause::Journal { .. } => 29,
+        Cause::NoAddress { .. } => 30,
     }
 }
 
