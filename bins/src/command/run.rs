@@ -10,6 +10,7 @@ use crate::specification::{StandardStreams, is_stream, specification};
 use crate::streams::{printed, standard_output};
 use crate::work_directory::WorkDirectory;
 use crate::{exit::Exit, servers, values};
+use bytesize::ByteSize;
 use clap::Args;
 use net::{LocalCluster, LocalOptions};
 use std::ffi::OsStr;
@@ -75,7 +76,7 @@ impl MachineOptions {
         let least = u64::from(slots) * windrow_core::limits::SORT_BYTES_MIN as u64;
         if memory_bytes < least {
             return Err(invalid(
-                format!("{slots} slots need more memory than {memory_bytes} bytes to sort in"),
+                format!("{} of memory is too little for --slots {slots}", ByteSize(memory_bytes).display().iec()),
                 format!("give --memory {}MiB or more, or fewer --slots", least >> 20),
             ));
         }

@@ -110,8 +110,9 @@ impl fmt::Display for Cause {
             }
             Cause::ProgramStoppedReading { role, command, unread_bytes } => write!(
                 f,
-                "{role} `{}` ended before it had read all of its input: {unread_bytes} bytes were left",
-                Shown(command.as_bytes())
+                "{role} `{}` ended before it had read all of its input: {unread_bytes} {} left",
+                Shown(command.as_bytes()),
+                if *unread_bytes == 1 { "byte was" } else { "bytes were" }
             ),
             Cause::ProgramPipe { role, error } => write!(f, "a pipe of the {role} broke: {error}"),
             Cause::RecordTooLong { role, limit_bytes } => {
