@@ -125,6 +125,14 @@ fn an_empty_variable_is_none() {
 }
 
 #[test]
+fn a_log_that_cannot_be_is_an_error_of_servers_and_a_warning_elsewhere() {
+    let (code, _, stderr) = output(windrow(submit()).env("RUST_LOG", "net=loud"));
+    assert_eq!(code, 1);
+    assert!(stderr.starts_with("warning: RUST_LOG is not understood"), "{stderr}");
+    assert_eq!(stderr.matches("error: ").count(), 1, "{stderr}");
+}
+
+#[test]
 fn inputs_may_follow_each_other() {
     let job =
         ["run", "--input", "/none-1", "/none-2", "-o", "/none/such", "--mapper", "cat", "--reducer", "cat"];

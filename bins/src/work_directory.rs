@@ -70,7 +70,7 @@ fn private() -> Result<TempDir, Failure> {
     };
     let parent = PathBuf::from(parent);
     private_in(&parent).map_err(|error| {
-        let mut error = os_error(&error);
+        let mut error = os_error(&fs::read_dir(&parent).err().unwrap_or(error));
         error.text += " (TMPDIR names it)";
         Failure::new(Cause::WorkDirectory { path: bytes(&parent), error })
     })

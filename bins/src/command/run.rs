@@ -76,7 +76,10 @@ impl MachineOptions {
         let least = u64::from(slots) * windrow_core::limits::SORT_BYTES_MIN as u64;
         if memory_bytes < least {
             return Err(invalid(
-                format!("{} of memory is too little for --slots {slots}", ByteSize(memory_bytes).display().iec()),
+                format!(
+                    "{} of memory is too little for --slots {slots}",
+                    ByteSize(memory_bytes).display().iec()
+                ),
                 format!("give --memory {}MiB or more, or fewer --slots", least >> 20),
             ));
         }

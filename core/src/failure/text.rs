@@ -12,7 +12,7 @@ use crate::job::{PathBytes, ProgramRole};
 use crate::limits::SPLITS_MAX;
 use crate::shown::{Shown, Size};
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -43,11 +43,12 @@ impl fmt::Display for Failure {
 }
 
 impl Failure {
-    /// Where it happened: task, attempt, job, host; `None` if nothing of it is known.
+    /// Where it happened: task, job, host; `None` if nothing of it is known.
     fn place(&self) -> Option<String> {
         let mut parts = Vec::new();
-        if let Some(AttemptId { job, task, epoch, number }) = self.attempt {
-            parts.push(format!("{task}, attempt {epoch}.{number}"));
+        // Which attempt it was by its number is for logs; people count those that failed.
+        if let Some(AttemptId { job, task, epoch: _, number: _ }) = self.attempt {
+            parts.push(task.to_string());
             if self.job.is_none() {
                 parts.push(format!("of job {job}"));
             }

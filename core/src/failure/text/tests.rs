@@ -395,7 +395,7 @@ fn a_failed_mapper_shows_place_input_stderr_and_how_to_repeat_it() {
     assert_eq!(
         mapper_failure().to_string(),
         "mapper `./map.py -v` ended with exit code 1\n  \
-         in map 7, attempt 1.3 of job 3 `word count` on alpha after 4 failed attempts\n  \
+         in map 7 of job 3 `word count` on alpha after 4 failed attempts\n  \
          input: /data/in.txt, bytes 64 to 100\n  \
          the end of its stderr:\n    \
          Traceback (most recent call last):\n    \
@@ -427,7 +427,7 @@ fn a_place_of_which_only_parts_are_known_reads_well() {
     };
     assert_eq!(
         place(|it| it.attempt = Some(attempt(TaskId::Reduce(0), 0))),
-        "the attempt was no longer wanted\n  in reduce 0, attempt 1.0 of job 3"
+        "the attempt was no longer wanted\n  in reduce 0 of job 3"
     );
     assert_eq!(
         place(|it| it.job = Some((JobId(3), "sort".into()))),
