@@ -54,7 +54,8 @@ impl Presenter {
     }
 
     fn new(options: ReportingOptions, audience: Audience) -> Presenter {
-        let progress = match (options.quiet, io::stderr().is_terminal()) {
+        let can_draw = std::env::var_os("TERM").is_some_and(|term| term != "dumb");
+        let progress = match (options.quiet, can_draw && io::stderr().is_terminal()) {
             (true, _) => Progress::Silent,
             (false, true) => Progress::Bars(Bars::new()),
             (false, false) => Progress::Lines(Lines::new()),
