@@ -253,6 +253,33 @@ fn incompressible() -> Vec<u8> {
 const SORT_INPUT: [&str; 8] =
     ["--input", "input", "--output", "results/output", "--mapper", "cat", "--reducer", "cat"];
 
+/// `windrow run` of a small job, with options more, in a shell that redirects its standard output.
+fn run_redirected(place: &Place, options: &[&str], redirection: &str) -> Finished {
+    place.file("input", "a\n");
+    let run = place.windrow(["run", "--input", "input", "--mapper", "cat", "--reducer", "cat"]);
+    let mut shell = Command::new("sh");
+    let script = format!("exec \"$0\" \"$@\" {redirection}");
+    shell.args(["-c", &script]).arg(run.get_program()).args(run.get_args()).args(options);
+    shell.current_dir(place.path("")).env("TMPDIR", place.path(cluster::TEMPORARY));
+    Process::start(&mut shell).finish()
+}
+
+#[test]
+fn a_standard_output_that_takes_nothing() {
+    for (number, redirection) in [">&-", ">/dev/full"].iter().enumerate() {
+        let place = Place::new();
+        let output = format!("output-{number}");
+        let words = ["the output cannot be written: `-`"];
+        run_redirected(&place, &["--output", "-"], redirection).expect_failure(5, &words);
+        run_redirected(&place, &["--json", "--output", &output], redirection).expect_failure(5, &words);
+        assert_eq!(cluster::parts(&place.path(output)).concat(), b"a\n");
+        // Nothing was to be printed.
+        run_redirected(&place, &["--output", "quiet"], redirection).expect_success();
+    }
+    let place = Place::new();
+    run_redirected(&place, &["--output", "-"], ">/dev/null").expect_success();
+}
+
 #[test]
 fn a_full_disk_under_the_scratch() {
     let place = Place::new();

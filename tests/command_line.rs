@@ -8,6 +8,7 @@ use std::process::{Command, Output, Stdio};
 fn windrow<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_windrow"));
     command.args(arguments).stdin(Stdio::null()).env_remove("WINDROW_MANAGER").env_remove("RUST_LOG");
+    command.env("TMPDIR", env!("CARGO_TARGET_TMPDIR"));
     command
 }
 
@@ -107,14 +108,48 @@ fn the_environment_names_the_manager_unless_an_option_does() {
 }
 
 #[test]
+fn an_empty_variable_is_none() {
+    let (code, _, stderr) =
+        output(windrow(["shutdown", "--cluster", "none such"]).env("WINDROW_MANAGER", ""));
+    assert!(code != 0 && stderr.contains("127.0.0.1:7077"), "{stderr}");
+    // Told apart by what fails next: the input, not the temporary directory.
+    let job = ["run", "--input", "/none", "--output", "/none/such", "--mapper", "cat", "--reducer", "cat"];
+    let (code, _, stderr) = output(windrow(job).env("TMPDIR", ""));
+    assert_eq!(code, 2, "{stderr}");
+    let (code, _, stderr) = output(windrow(job).env("TMPDIR", "/none/such"));
+    assert_eq!(code, 3);
+    assert!(
+        stderr.contains("`/none/such` cannot be used: No such file or directory (TMPDIR names it)"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn a_log_that_cannot_be_is_an_error_of_servers_and_a_warning_elsewhere() {
+    let (code, _, stderr) = output(windrow(submit()).env("RUST_LOG", "net=loud"));
+    assert_eq!(code, 1);
+    assert!(stderr.starts_with("warning: RUST_LOG is not understood"), "{stderr}");
+    assert_eq!(stderr.matches("error: ").count(), 1, "{stderr}");
+}
+
+#[test]
+fn inputs_may_follow_each_other() {
+    let job =
+        ["run", "--input", "/none-1", "/none-2", "-o", "/none/such", "--mapper", "cat", "--reducer", "cat"];
+    let (code, _, stderr) = output(&mut windrow(job));
+    assert_eq!(code, 2, "{stderr}");
+}
+
+#[test]
 fn servers_check_their_options_first() {
     for (arguments, code, words) in [
         (&["manager", "--heartbeat", "2s", "--lease", "3s"][..], 1, "longer --lease"),
-        (&["manager", "--listen", "127.0.0.1:seven"], 3, "cannot listen on 127.0.0.1:seven"),
+        (&["manager", "--listen", "127.0.0.1:seven"], 3, "`127.0.0.1:seven` is no HOST:PORT"),
+        (&["manager", "--listen", "7000"], 3, "`7000` is no HOST:PORT"),
         (&["worker", "--manager", "127.0.0.1:0"], 3, "port 0"),
         (&["worker", "--slots", "0"], 1, "--slots"),
         (&["worker", "--slots", "100", "--memory", "1MiB"], 1, "--memory 100MiB or more"),
-        (&["worker", "--advertise", ":"], 3, "cannot listen on :"),
+        (&["worker", "--advertise", ":"], 3, "`:` is no HOST:PORT"),
         (&["manager", "--work-dir", "/dev/null/below"], 3, "/dev/null/below"),
     ] {
         let (found, stdout, stderr) = output(&mut windrow(arguments));

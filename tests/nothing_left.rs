@@ -2,17 +2,20 @@
 
 mod cluster;
 
-use cluster::{Arrivals, Cluster, Place, Process, Signal, await_that, names, parts};
+use cluster::{Arrivals, Cluster, Gate, Place, Process, Signal, await_that, names, parts};
 use std::path::Path;
 use std::process::Command;
 
-/// A program that says it has begun and then does not end by itself, nor does the child it has.
-const FOREVER: &str = "echo \"$1 $$\" >\"$ARRIVALS\"; sleep 1000 & sleep 1000";
+/// A program that says it has begun and then does not end by itself, nor does the child it has. Should neither be ended
+/// by Windrow, they end with the test.
+const FOREVER: &str = "echo \"$1 $$\" >\"$ARRIVALS\"; cat <\"$GATE\" & cat <\"$GATE\"";
 
 /// A place with an input, and programs that never end.
 struct Scene {
     place: Place,
     arrivals: Arrivals,
+    /// Never opened.
+    gate: Gate,
     forever: String,
 }
 
@@ -25,8 +28,9 @@ impl Scene {
         place.directory("results");
         place.directory("temporary");
         let arrivals = Arrivals::new(&place, "arrivals");
+        let gate = Gate::closed(&place, "gate");
         let forever = place.program("forever", FOREVER);
-        Scene { place, arrivals, forever }
+        Scene { place, arrivals, gate, forever }
     }
 
     /// The arguments of a job that never ends by itself, stuck in its maps or in its reduces.
@@ -35,9 +39,15 @@ impl Scene {
             Stuck::Map => (format!("{} map", self.forever), "cat".to_string()),
             Stuck::Reduce => ("cat".to_string(), format!("{} reduce", self.forever)),
         };
-        let arrivals = format!("ARRIVALS={}", self.arrivals.path.display());
-        let job = ["--input", "input", "--output", "results/output", "--env", &arrivals];
+        let [arrivals, gate] = self.variables();
+        let job = ["--input", "input", "--output", "results/output", "--env", &arrivals, "--env", &gate];
         job.into_iter().chain(["--mapper", &mapper, "--reducer", &reducer]).map(String::from).collect()
+    }
+
+    /// What the programs find in their environment.
+    fn variables(&self) -> [String; 2] {
+        [("ARRIVALS", &self.arrivals.path), ("GATE", &self.gate.path)]
+            .map(|(name, path)| format!("{name}={}", path.display()))
     }
 
     /// Starts `run`, with its temporary files in the place.
@@ -79,6 +89,18 @@ fn of_run_when_it_is_interrupted() {
 }
 
 #[test]
+fn of_run_when_it_is_signalled_twice_at_once_as_timeout_does() {
+    let scene = Scene::set();
+    let run = scene.run(Stuck::Map);
+    scene.arrivals.next();
+    run.signal(Signal::TERM);
+    run.signal(Signal::INT);
+    run.finish().expect_failure(6, &["the job was cancelled"]);
+    scene.place.await_no_processes();
+    scene.expect_nothing_visible();
+}
+
+#[test]
 fn of_run_when_it_succeeds() {
     let scene = Scene::set();
     let mut run = scene.place.windrow(["run", "--input", "input", "--output", "results/output"]);
@@ -92,12 +114,12 @@ fn of_run_when_it_succeeds() {
 #[test]
 fn of_the_programs_of_run_when_it_is_killed() {
     let scene = Scene::set();
-    let mapper = scene.place.program("mapper", "echo here >\"$ARRIVALS\"; exec sleep 1000");
-    let arrivals = format!("ARRIVALS={}", scene.arrivals.path.display());
+    let mapper = scene.place.program("mapper", "echo here >\"$ARRIVALS\"; exec cat <\"$GATE\"");
+    let [arrivals, gate] = scene.variables();
     let job =
         ["run", "--input", "input", "--output", "results/output", "--mapper", &mapper, "--reducer", "cat"];
     let mut run = scene.place.windrow(job);
-    run.args(["--env", &arrivals]).env("TMPDIR", scene.place.path("temporary"));
+    run.args(["--env", &arrivals, "--env", &gate]).env("TMPDIR", scene.place.path("temporary"));
     let run = Process::start(&mut run);
     scene.arrivals.next();
     run.kill();
@@ -108,10 +130,12 @@ fn of_the_programs_of_run_when_it_is_killed() {
 #[test]
 fn of_a_child_that_a_program_leaves_behind() {
     let scene = Scene::set();
-    let mapper = scene.place.program("mapper", "sleep 1000 & exec cat");
+    let mapper = scene.place.program("mapper", "cat <\"$GATE\" & exec cat");
     let job =
         ["run", "--input", "input", "--output", "results/output", "--mapper", &mapper, "--reducer", "cat"];
-    scene.place.finish(job).expect_success();
+    let [_, gate] = scene.variables();
+    let mut run = scene.place.windrow(job);
+    Process::start(run.args(["--env", &gate])).finish().expect_success();
     assert_eq!(parts(&scene.place.path("results/output")).concat(), b"a\nb\nc\n");
     scene.place.await_no_processes();
 }

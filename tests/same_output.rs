@@ -219,7 +219,7 @@ fn run_reads_stdin_and_writes_stdout() {
         finished.stdout == sorted(lines(input.as_bytes()), 3).concat(),
         "the output is wrong: {finished}"
     );
-    assert_eq!(cluster::names(&place.path(".")), ["input.txt"]);
+    assert_eq!(cluster::names(&place.path(".")), [cluster::TEMPORARY, "input.txt"]);
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub fn of_manager(text: &str) -> Result<SocketAddr, Failure> {
 /// An address to listen on, or to tell to others. `default_port` is the port if only a host was given.
 pub fn of_listener(text: &str, default_port: u16) -> Result<SocketAddr, Failure> {
     resolve(text, default_port)
-        .map_err(|error| Failure::new(Cause::CannotListen { address: text.into(), error }))
+        .map_err(|error| Failure::new(Cause::NoAddress { address: text.into(), error }))
 }
 
 /// Takes `HOST:PORT` or `HOST`. Of a name with several addresses, the first of version 4 counts if there is one: a
@@ -41,7 +41,9 @@ fn resolve(text: &str, default_port: u16) -> Result<SocketAddr, OsError> {
         None => (text, default_port),
         Some((host, port)) => (host, port.parse().map_err(|_| not_an_address())?),
     };
-    if host.is_empty() || host.contains(char::is_whitespace) {
+    // The system would take a number for an address: 7000 for 0.0.27.88.
+    let is_number = host.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number || host.contains(char::is_whitespace) {
         return Err(not_an_address());
     }
     let found: Vec<SocketAddr> =
@@ -51,7 +53,7 @@ fn resolve(text: &str, default_port: u16) -> Result<SocketAddr, OsError> {
 }
 
 fn not_an_address() -> OsError {
-    OsError { kind: OsErrorKind::Other, text: "this is no HOST:PORT".into() }
+    OsError { kind: OsErrorKind::InvalidData, text: "this is no HOST:PORT".into() }
 }
 
 fn unresolved(host: &str, error: &io::Error) -> OsError {
@@ -85,9 +87,11 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_said_to_be_none() {
-        for text in ["", ":7077", "localhost:", "localhost:http", "localhost:70000", "a b:1"] {
+        for text in ["", ":7077", "localhost:", "localhost:http", "localhost:70000", "a b:1", "7000", "7:8"] {
             let failure = of_manager(text).unwrap_err();
             assert!(failure.to_string().contains("no HOST:PORT"), "{text}: {failure}");
+            let failure = of_listener(text, MANAGER_PORT).unwrap_err();
+            assert!(failure.to_string().starts_with(&format!("`{text}` is no HOST:PORT")), "{failure}");
         }
         assert!(of_manager("127.0.0.1:0").unwrap_err().to_string().contains("port 0"));
     }

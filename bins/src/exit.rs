@@ -1,7 +1,7 @@
 //! Exit codes: owns the one table of them, printed in the help and used by every subcommand.
 
 use std::fmt::Write;
-use windrow_core::failure::{Cause, Failure, OsErrorKind};
+use windrow_core::failure::{Cause, Failure, OsError, OsErrorKind};
 
 /// How the command ends.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -66,11 +66,15 @@ impl From<&Failure> for Exit {
             | Cause::InputUnreadable { .. }
             | Cause::InputChanged { .. }
             | Cause::TooManySplits { .. } => Exit::BadInput,
-            Cause::OutputNotSynced { .. } => Exit::Io,
+            Cause::OutputNotSynced { .. }
+            | Cause::WorkDirectory { error: OsError { kind: OsErrorKind::NoSpace, text: _ }, .. } => Exit::Io,
             Cause::OutputUnwritable { error, .. } | Cause::Scratch { error, .. } => of_directory(error.kind),
             Cause::OutputNotShared { .. }
             | Cause::Unreachable { .. }
             | Cause::CannotListen { .. }
+            | Cause::NoAddress { .. }
+            | Cause::WorkDirectory { .. }
+            | Cause::WorkDirectoryTaken { .. }
             | Cause::NotWindrow { .. }
             | Cause::OtherVersion { .. }
             | Cause::OtherCluster { .. } => Exit::BadConfiguration,
@@ -78,6 +82,7 @@ impl From<&Failure> for Exit {
             Cause::ProgramPipe { .. }
             | Cause::RunCorrupt { .. }
             | Cause::RunUnfetchable { .. }
+            | Cause::Journal { .. }
             | Cause::WorkerLost
             | Cause::ManagerStopped
             | Cause::ConnectionLost { .. } => Exit::Io,
@@ -117,7 +122,7 @@ pub fn help() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use windrow_core::failure::{OsError, PeerKind};
+    use windrow_core::failure::PeerKind;
 
     #[test]
     fn codes_count_from_zero() {
@@ -145,6 +150,9 @@ mod tests {
         assert_eq!(code(Cause::Scratch { path: path(), error: os(OsErrorKind::PermissionDenied) }), 3);
         assert_eq!(code(Cause::OutputUnwritable { path: path(), error: os(OsErrorKind::NotFound) }), 3);
         assert_eq!(code(Cause::ConnectionLost { address: address() }), 5);
+        assert_eq!(code(Cause::WorkDirectory { path: path(), error: os(OsErrorKind::Other) }), 3);
+        assert_eq!(code(Cause::WorkDirectoryTaken { path: path() }), 3);
+        assert_eq!(code(Cause::Journal { path: path(), error: os(OsErrorKind::NoSpace) }), 5);
         assert_eq!(code(Cause::Cancelled), 6);
     }
 }

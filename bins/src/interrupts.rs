@@ -1,13 +1,20 @@
 //! Ctrl-C and SIGTERM: owns what they do. The first asks for a clean end, the second ends the process at once, with the
-//! private directory removed as far as that goes.
+//! private directory removed as far as that goes, and names what is left. Signals that come together are one: `timeout`
+//! sends each twice, to its child and to the group.
 
 use crate::exit::Exit;
+use crate::present::say;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::fmt;
 use std::fs;
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How soon after the signal that asked for a clean end another counts as the same one.
+const TOGETHER: Duration = Duration::from_secs(1);
 
 /// Watches signals on a thread of its own for as long as the process lives. Clones are the same watch.
 #[derive(Clone, Default)]
@@ -19,13 +26,19 @@ pub struct Interrupts {
 struct State {
     interrupted: bool,
     end: Option<Box<dyn FnOnce() + Send>>,
+    /// When a signal asked for a clean end.
+    asked: Option<Instant>,
     remove: Option<PathBuf>,
+    /// The output that a job is being put together beside.
+    output: Option<PathBuf>,
 }
 
 /// What a signal leads to.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 enum Consequence {
     CleanEnd,
+    /// It belongs to the one before.
+    Nothing,
     EndAtOnce,
 }
 
@@ -39,8 +52,8 @@ impl Interrupts {
             .name("signals".into())
             .spawn(move || {
                 for _ in signals.forever() {
-                    match watch.interrupt() {
-                        Consequence::CleanEnd => {}
+                    match watch.interrupt(Instant::now()) {
+                        Consequence::CleanEnd | Consequence::Nothing => {}
                         Consequence::EndAtOnce => watch.leave(),
                     }
                 }
@@ -56,7 +69,14 @@ impl Interrupts {
 
     /// Makes the end of the process the answer to the next signal, whatever it was before.
     pub fn end_at_once_from_now(&self) {
-        self.state().end = None;
+        let mut state = self.state();
+        (state.end, state.output) = (None, None);
+    }
+
+    /// Has what was put together beside `output` named where a signal ends the process at once, until
+    /// [`Interrupts::end_at_once_from_now`].
+    pub fn name_what_is_left_beside(&self, output: PathBuf) {
+        self.state().output = Some(output);
     }
 
     /// Has `directory` removed where a signal ends the process at once.
@@ -69,24 +89,30 @@ impl Interrupts {
         self.state().interrupted
     }
 
-    fn interrupt(&self) -> Consequence {
+    fn interrupt(&self, now: Instant) -> Consequence {
         let mut state = self.state();
         state.interrupted = true;
-        let end = state.end.take();
-        drop(state);
-        match end {
-            Some(end) => {
-                end();
-                Consequence::CleanEnd
-            }
-            None => Consequence::EndAtOnce,
+        if state.asked.is_some_and(|asked| now.duration_since(asked) < TOGETHER) {
+            return Consequence::Nothing;
         }
+        let Some(end) = state.end.take() else { return Consequence::EndAtOnce };
+        state.asked = Some(now);
+        drop(state);
+        end();
+        Consequence::CleanEnd
     }
 
     fn leave(&self) -> ! {
-        if let Some(directory) = self.state().remove.take() {
+        let (remove, output) = {
+            let mut state = self.state();
+            (state.remove.take(), state.output.take())
+        };
+        if let Some(directory) = remove {
             // Others may still write there; what can be removed is, and there is nobody to tell of the rest.
             let _ = fs::remove_dir_all(directory);
+        }
+        for staging in output.iter().flat_map(|output| staging_beside(output)) {
+            say(format_args!("{} is left; remove it once no job writes to it", staging.display()));
         }
         std::process::exit(Exit::Interrupted.code().into())
     }
@@ -94,6 +120,15 @@ impl Interrupts {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The staging directories of an output, of whichever job.
+fn staging_beside(output: &Path) -> Vec<PathBuf> {
+    let (Some(parent), Some(name)) = (output.parent(), output.file_name()) else { return Vec::new() };
+    let prefix = [b".", name.as_bytes(), b".windrow-"].concat();
+    let entries = fs::read_dir(parent).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name());
+    names.filter(|name| name.as_bytes().starts_with(&prefix)).map(|name| parent.join(name)).collect()
 }
 
 impl fmt::Debug for Interrupts {
@@ -130,15 +165,38 @@ mod tests {
         let (asked, answer) = mpsc::channel();
         interrupts.end_by(move || asked.send(()).unwrap());
         assert!(!interrupts.came());
-        assert_eq!(interrupts.interrupt(), Consequence::CleanEnd);
+        let first = Instant::now();
+        assert_eq!(interrupts.interrupt(first), Consequence::CleanEnd);
         assert_eq!(answer.try_recv(), Ok(()));
         assert!(interrupts.came());
-        assert_eq!(interrupts.interrupt(), Consequence::EndAtOnce);
+        assert_eq!(interrupts.interrupt(first + TOGETHER), Consequence::EndAtOnce);
+    }
+
+    #[test]
+    fn signals_that_come_together_are_one() {
+        let interrupts = Interrupts::default();
+        interrupts.end_by(|| ());
+        let first = Instant::now();
+        assert_eq!(interrupts.interrupt(first), Consequence::CleanEnd);
+        assert_eq!(interrupts.interrupt(first), Consequence::Nothing);
+        interrupts.end_at_once_from_now();
+        assert_eq!(interrupts.interrupt(first + TOGETHER / 2), Consequence::Nothing);
+        assert_eq!(interrupts.interrupt(first + 2 * TOGETHER), Consequence::EndAtOnce);
+    }
+
+    #[test]
+    fn only_staging_of_the_output_is_named() {
+        let place = tempfile::tempdir().unwrap();
+        for name in [".out.windrow-1-1", ".other.windrow-1-1", "out"] {
+            fs::create_dir(place.path().join(name)).unwrap();
+        }
+        assert_eq!(staging_beside(&place.path().join("out")), [place.path().join(".out.windrow-1-1")]);
+        assert_eq!(staging_beside(Path::new("/")), [""; 0].map(PathBuf::from));
     }
 
     #[test]
     fn with_nothing_to_ask_the_first_ends() {
-        assert_eq!(Interrupts::default().interrupt(), Consequence::EndAtOnce);
+        assert_eq!(Interrupts::default().interrupt(Instant::now()), Consequence::EndAtOnce);
     }
 
     #[test]
@@ -146,7 +204,7 @@ mod tests {
         let interrupts = Interrupts::default();
         interrupts.end_by(|| panic!("it is over"));
         interrupts.end_at_once_from_now();
-        assert_eq!(interrupts.interrupt(), Consequence::EndAtOnce);
+        assert_eq!(interrupts.interrupt(Instant::now()), Consequence::EndAtOnce);
     }
 
     #[test]

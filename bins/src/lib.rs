@@ -17,7 +17,6 @@ pub mod streams;
 pub mod values;
 pub mod work_directory;
 
-use clap::Parser;
 use exit::Exit;
 use options::{Command, Options};
 use std::ffi::OsString;
@@ -25,7 +24,7 @@ use std::process::ExitCode;
 
 /// The whole command, from its arguments to its exit code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let exit = match Options::try_parse_from(arguments) {
+    let exit = match Options::read(arguments) {
         Ok(options) => execute(options.command),
         Err(message) => {
             // Help and version come this way too, and are no error. Whoever closed the stream needs neither.

@@ -4,7 +4,8 @@
 use crate::address::MANAGER_ADDRESS;
 use crate::command::{manager, run, shutdown, submit, worker};
 use crate::{exit, values};
-use clap::{Args, Parser, Subcommand};
+use clap::builder::Resettable;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -28,6 +29,24 @@ pub struct Options {
     pub command: Command,
 }
 
+/// Names the Manager where no option does.
+const MANAGER_VARIABLE: &str = "WINDROW_MANAGER";
+
+impl Options {
+    /// The options that these arguments say.
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Options, clap::Error> {
+        let mut command = Options::command();
+        if std::env::var_os(MANAGER_VARIABLE).is_some_and(|value| value.is_empty()) {
+            // Empty, it is as if it were not set.
+            for name in ["worker", "submit", "shutdown"] {
+                let without = |manager: clap::Arg| manager.env(Resettable::Reset);
+                command = command.mut_subcommand(name, |it| it.mut_arg("manager", without));
+            }
+        }
+        Options::from_arg_matches(&command.try_get_matches_from(arguments)?)
+    }
+}
+
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -47,12 +66,12 @@ pub enum Command {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Job")]
 pub struct JobOptions {
-    /// A file, directory or quoted pattern to read; may be repeated
+    /// Files, directories and patterns to read; may be repeated
     ///
-    /// Inputs are read in the order given; the files of a directory or pattern in the order of their paths' bytes. In a
+    /// A pattern may be quoted or not: what a shell makes of it is taken as it comes. Inputs are read in the order given; the files of a directory or pattern in the order of their paths' bytes. In a
     /// directory, names that begin with `_` or `.` are hidden. What ends in .gz is read through gunzip. `-` is standard
     /// input, in `run` only.
-    #[arg(long = "input", short = 'i', value_name = "PATH", required = true)]
+    #[arg(long = "input", short = 'i', value_name = "PATH", required = true, num_args = 1..)]
     pub inputs: Vec<PathBuf>,
 
     /// The directory to make for the result; it must not exist yet
@@ -118,7 +137,7 @@ pub struct ReportingOptions {
 #[command(next_help_heading = "Cluster")]
 pub struct ClusterOptions {
     /// Where the Manager is
-    #[arg(long, value_name = "HOST:PORT", env = "WINDROW_MANAGER", default_value = MANAGER_ADDRESS)]
+    #[arg(long, value_name = "HOST:PORT", env = MANAGER_VARIABLE, default_value = MANAGER_ADDRESS)]
     pub manager: String,
 
     /// The cluster's name; a Manager of another refuses
@@ -136,7 +155,6 @@ impl ClusterOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {

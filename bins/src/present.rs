@@ -11,6 +11,7 @@ mod text;
 
 use crate::exit::Exit;
 use crate::options::ReportingOptions;
+use crate::streams;
 use bars::Bars;
 use indicatif::MultiProgress;
 use lines::Lines;
@@ -53,7 +54,8 @@ impl Presenter {
     }
 
     fn new(options: ReportingOptions, audience: Audience) -> Presenter {
-        let progress = match (options.quiet, io::stderr().is_terminal()) {
+        let can_draw = std::env::var_os("TERM").is_some_and(|term| term != "dumb");
+        let progress = match (options.quiet, can_draw && io::stderr().is_terminal()) {
             (true, _) => Progress::Silent,
             (false, true) => Progress::Bars(Bars::new()),
             (false, false) => Progress::Lines(Lines::new()),
@@ -102,8 +104,8 @@ impl Presenter {
         }
     }
 
-    /// Tells how it all ended, and gives the exit code for it.
-    pub fn conclude(mut self, outcome: &Outcome) -> Exit {
+    /// Tells how it all ended, and gives the exit code for it. It is told once.
+    pub fn conclude(&mut self, outcome: &Outcome) -> Exit {
         self.clear();
         let exit = outcome.exit();
         match outcome.failure() {
@@ -116,8 +118,12 @@ impl Presenter {
             }
         }
         if self.options.json {
-            // A reader that went away wants no more of it.
-            let _ = writeln!(io::stdout(), "{}", json::outcome(outcome));
+            let written = streams::standard_output()
+                .and_then(|mut stdout| writeln!(stdout, "{}", json::outcome(outcome)));
+            if let Err(failure) = streams::printed(written) {
+                complain(&failure);
+                return if exit == Exit::Success { Exit::from(&failure) } else { exit };
+            }
         }
         exit
     }

@@ -3,7 +3,7 @@
 
 use crate::exit::Exit;
 use crate::failures::invalid;
-use crate::present::complain;
+use crate::present::{complain, say};
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use tracing::level_filters::LevelFilter;
@@ -47,7 +47,7 @@ pub fn log_if_asked() {
     if std::env::var_os("RUST_LOG").is_some_and(|filter| !filter.is_empty())
         && let Err(failure) = start_log(LogFormat::Text)
     {
-        complain(&failure);
+        say(format_args!("warning: {}; nothing is logged", failure.cause));
     }
 }
 

@@ -148,10 +148,48 @@ fn command_line(option: &str, text: &OsStr) -> Result<CommandLine, Failure> {
         .iter()
         .map(|word| as_bytes(word))
         .collect();
+    if let Some(word) = shell_word(&as_characters(text.as_bytes())) {
+        return Err(invalid(
+            format!("{option}: `{word}` in `{}` is for a shell, but no shell reads this", text.display()),
+            "let one read it, as in \"sh -c '…'\"; quote the word if it is an argument",
+        ));
+    }
     match words.first() {
         Some(program) if !program.0.is_empty() => Ok(CommandLine { words }),
         _ => Err(invalid(format!("{option} names no program"), "give a command, as in 'cut -f 1'")),
     }
+}
+
+/// The first word that means something to shells alone: an operator that stands by itself, or an assignment before the
+/// program. Quotes make either an ordinary word.
+fn shell_word(text: &str) -> Option<&str> {
+    const OPERATORS: [&str; 12] =
+        ["|", "||", "|&", "&", "&&", ";", "<", ">", ">>", "2>", "2>&1", "2>/dev/null"];
+    let is_assignment = |word: &str| {
+        let name = word.split_once('=').map_or("", |(name, _)| name);
+        name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+            && name.chars().all(|it| it.is_ascii_alphanumeric() || it == '_')
+    };
+    let words = quoted_words(text);
+    let first = words.first().copied().filter(|word| is_assignment(word));
+    first.or_else(|| words.into_iter().find(|word| OPERATORS.contains(word)))
+}
+
+/// The words with their quotes.
+fn quoted_words(text: &str) -> Vec<&str> {
+    let (mut quote, mut is_escaped) = (None, false);
+    let between = move |character: char| {
+        match (quote, character) {
+            _ if is_escaped => is_escaped = false,
+            (None | Some('"'), '\\') => is_escaped = true,
+            (None, '"' | '\'') => quote = Some(character),
+            (Some(open), close) if open == close => quote = None,
+            (None, ' ' | '\t' | '\n') => return true,
+            (None | Some(_), _) => {}
+        }
+        false
+    };
+    text.split(between).filter(|word| !word.is_empty()).collect()
 }
 
 /// A `#` is an ordinary character here: a comment in a command line would only ever be a surprise.

@@ -1,10 +1,11 @@
-//! Standard input and output of a `run`: owns how the one becomes a file and how parts become the other.
+//! Standard input and output of a `run`: owns how the one becomes a file and how parts become the other, and what is
+//! said where standard output takes nothing.
 
 use crate::failures::{bytes, work_directory};
 use crate::specification::StandardStreams;
 use net::os_error::os_error;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, StdoutLock, Write};
 use std::path::{Path, PathBuf};
 use windrow_core::failure::{Cause, Failure};
 use windrow_core::job::PathBytes;
@@ -39,13 +40,7 @@ impl StandardStreams {
     /// Copies the parts of the output to `target`, in their order. A reader that wants no more is no failure.
     pub fn print_output(&self, target: impl Write) -> Result<(), Failure> {
         let parts = parts(&self.output).map_err(|error| work_directory(&self.output, &error))?;
-        match copy(&parts, target) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                let cause = Cause::OutputUnwritable { path: DASH.into(), error: os_error(&error) };
-                Err(Failure::new(cause))
-            }
-            Ok(()) | Err(_) => Ok(()),
-        }
+        printed(copy(&parts, target))
     }
 
     /// Puts `-` where a failure names the saved input, which will be gone when a person reads it.
@@ -65,6 +60,25 @@ impl StandardStreams {
         {
             rename(path);
         }
+    }
+}
+
+/// What came of printing to standard output. A reader that went away wants no more of it; that is no failure.
+pub fn printed(result: io::Result<()>) -> Result<(), Failure> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let cause = Cause::OutputUnwritable { path: DASH.into(), error: os_error(&error) };
+            Err(Failure::new(cause))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Standard output, unless the process was given none.
+pub fn standard_output() -> io::Result<StdoutLock<'static>> {
+    match net::standard_output::was_closed() {
+        true => Err(io::Error::other("it is closed")),
+        false => Ok(io::stdout().lock()),
     }
 }
 

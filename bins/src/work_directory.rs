@@ -1,12 +1,14 @@
 //! Where a process keeps its own files: owns the choice between a directory the user named and a private temporary one,
 //! which is removed at the end.
 
-use crate::failures::work_directory as failure;
+use crate::failures::{bytes, work_directory as failure};
+use net::os_error::os_error;
 use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
-use windrow_core::failure::Failure;
+use windrow_core::failure::{Cause, Failure};
 
 /// A directory that is there, by its absolute path.
 #[derive(Debug)]
@@ -22,15 +24,18 @@ impl WorkDirectory {
     pub fn of_server(named: Option<&Path>) -> Result<WorkDirectory, Failure> {
         match named {
             Some(path) => made(path).map(WorkDirectory::Named),
-            None => private_in(&std::env::temp_dir()).map(WorkDirectory::Private),
+            None => private().map(WorkDirectory::Private),
         }
     }
 
     /// For a `run`: always a private one, in the directory that was named (made if it is missing) or where temporary
     /// files go.
     pub fn of_run(named: Option<&Path>) -> Result<WorkDirectory, Failure> {
-        let parent = named.map_or_else(|| Ok(std::env::temp_dir()), made)?;
-        private_in(&parent).map(WorkDirectory::Private)
+        match named {
+            Some(path) => private_in(&made(path)?).map_err(|error| failure(path, &error)),
+            None => private(),
+        }
+        .map(WorkDirectory::Private)
     }
 
     /// Where it is.
@@ -57,11 +62,24 @@ fn made(path: &Path) -> Result<PathBuf, Failure> {
     Ok(path)
 }
 
-fn private_in(parent: &Path) -> Result<TempDir, Failure> {
-    let failed = |error| failure(parent, &error);
-    let parent = std::path::absolute(parent).map_err(failed)?;
+/// Where temporary files go: an empty `TMPDIR` is none.
+fn private() -> Result<TempDir, Failure> {
+    let Some(parent) = std::env::var_os("TMPDIR").filter(|path| !path.is_empty()) else {
+        let parent = Path::new("/tmp");
+        return private_in(parent).map_err(|error| failure(parent, &error));
+    };
+    let parent = PathBuf::from(parent);
+    private_in(&parent).map_err(|error| {
+        let mut error = os_error(&fs::read_dir(&parent).err().unwrap_or(error));
+        error.text += " (TMPDIR names it)";
+        Failure::new(Cause::WorkDirectory { path: bytes(&parent), error })
+    })
+}
+
+fn private_in(parent: &Path) -> io::Result<TempDir> {
+    let parent = std::path::absolute(parent)?;
     let owner_only = fs::Permissions::from_mode(0o700);
-    tempfile::Builder::new().prefix("windrow-").permissions(owner_only).tempdir_in(parent).map_err(failed)
+    tempfile::Builder::new().prefix("windrow-").permissions(owner_only).tempdir_in(parent)
 }
 
 #[cfg(test)]

@@ -268,6 +268,32 @@ pub enum Cause {
         /// What to do, likewise.
         remedy: String,
     },
+    /// The directory in which a server keeps its files cannot be used.
+    WorkDirectory {
+        /// The directory.
+        path: PathBytes,
+        /// Why not.
+        error: OsError,
+    },
+    /// The work directory belongs to a Manager that is running.
+    WorkDirectoryTaken {
+        /// The directory.
+        path: PathBytes,
+    },
+    /// What was given as an address of this machine is none.
+    NoAddress {
+        /// The address as it was given.
+        address: String,
+        /// Why not: [`OsErrorKind::InvalidData`] if it is not even written like one.
+        error: OsError,
+    },
+    /// The Manager's journal cannot be written.
+    Journal {
+        /// The file.
+        path: PathBytes,
+        /// Why not.
+        error: OsError,
+    },
 }
 
 /// Whom an address was to belong to.
@@ -334,6 +360,9 @@ impl Cause {
             | Cause::OutputNotSynced { .. }
             | Cause::Cancelled
             | Cause::ManagerStopped
+            | Cause::WorkDirectory { .. }
+            | Cause::WorkDirectoryTaken { .. }
+            | Cause::Journal { .. }
             | Cause::Invalid { .. } => Fault::Job,
             Cause::OutputNotShared { .. }
             | Cause::Scratch { .. }
@@ -341,6 +370,7 @@ impl Cause {
             | Cause::Unreachable { .. }
             | Cause::ConnectionLost { .. }
             | Cause::CannotListen { .. }
+            | Cause::NoAddress { .. }
             | Cause::NotWindrow { .. }
             | Cause::OtherVersion { .. }
             | Cause::OtherCluster { .. } => Fault::Worker,

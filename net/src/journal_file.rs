@@ -6,6 +6,7 @@
 //! file holds then is unknown until another life reads it.
 
 use crate::os_error::{cannot_start, os_error};
+use crate::path::path_bytes;
 use crate::thread;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::fs::File;
@@ -114,10 +115,7 @@ impl<R: FnMut(JournalReport)> Writer<R> {
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(Cause::Invalid {
-        what: format!("the Manager's journal {} cannot be written: {}", path.display(), os_error(error).text),
-        remedy: "see to the disk of its work directory, then start the Manager again".into(),
-    })
+    Failure::new(Cause::Journal { path: path_bytes(path), error: os_error(error) })
 }
 
 /// Puts a record, as the file holds it, at the end of `to`.

@@ -31,6 +31,7 @@ mod path;
 pub mod scratch;
 pub mod shuffle_thread;
 pub mod spawner;
+pub mod standard_output;
 pub mod stop_handle;
 pub mod stream;
 mod thread;

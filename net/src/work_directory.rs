@@ -4,6 +4,7 @@
 //! however that ends.
 
 use crate::os_error::os_error;
+use crate::path::path_bytes;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use std::fs::{self, File};
@@ -33,10 +34,7 @@ impl WorkDirectory {
             .map_err(|error| unusable(path, &error))?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(WorkDirectory { path: path.to_owned(), _lock: lock }),
-            Err(Errno::WOULDBLOCK) => Err(Failure::new(Cause::Invalid {
-                what: format!("the work directory {} belongs to a Manager that is running", path.display()),
-                remedy: "stop that Manager, or give this one another --work-dir".into(),
-            })),
+            Err(Errno::WOULDBLOCK) => Err(Failure::new(Cause::WorkDirectoryTaken { path: path_bytes(path) })),
             Err(error) => Err(unusable(path, &error.into())),
         }
     }
@@ -72,10 +70,7 @@ impl WorkDirectory {
 
 /// A work directory that cannot be used.
 pub(crate) fn unusable(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(Cause::Invalid {
-        what: format!("the work directory {} cannot be used: {}", path.display(), os_error(error).text),
-        remedy: "give another --work-dir, or see to its permissions and space".into(),
-    })
+    Failure::new(Cause::WorkDirectory { path: path_bytes(path), error: os_error(error) })
 }
 
 #[cfg(test)]
@@ -89,7 +84,7 @@ mod tests {
         let first = WorkDirectory::take(&path).unwrap();
         let refusal = WorkDirectory::take(&path).unwrap_err();
         assert!(
-            matches!(&refusal.cause, Cause::Invalid { what, .. } if what.contains("made/for/it")),
+            matches!(&refusal.cause, Cause::WorkDirectoryTaken { path: named } if *named == path_bytes(&path)),
             "{refusal:?}"
         );
         drop(first);
@@ -112,6 +107,6 @@ mod tests {
     fn a_file_is_no_work_directory() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let failure = WorkDirectory::take(file.path()).unwrap_err();
-        assert!(matches!(failure.cause, Cause::Invalid { .. }));
+        assert!(matches!(failure.cause, Cause::WorkDirectory { .. }));
     }
 }

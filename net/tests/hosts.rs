@@ -70,7 +70,10 @@ fn each_life_of_a_manager_has_a_journal_and_a_greater_epoch() {
     let work = tempfile::tempdir().unwrap();
     for life in 1..=3 {
         let host = manager(ANY_PORT, work.path()).unwrap();
-        assert!(matches!(cause(manager(ANY_PORT, work.path())), Cause::Invalid { .. }), "one at a time");
+        assert!(
+            matches!(cause(manager(ANY_PORT, work.path())), Cause::WorkDirectoryTaken { .. }),
+            "one at a time"
+        );
         let stop = host.stop_handle();
         let running = std::thread::spawn(|| host.run());
         stop.stop();

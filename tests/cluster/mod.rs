@@ -27,13 +27,18 @@ const DEADLINE: Duration = Duration::from_secs(120);
 /// Set to the test's place in every process of it, and so found in all that they start.
 const MARK: &str = "WINDROW_TEST_PLACE";
 
+/// The directory of a place in which its processes make their temporary files.
+pub const TEMPORARY: &str = ".temporary";
+
 /// A test's own directory, removed with all in it when the test ends. It is dropped after the servers that run in it.
 pub struct Place(tempfile::TempDir);
 
 impl Place {
     /// An empty one.
     pub fn new() -> Place {
-        Place(tempfile::Builder::new().prefix("windrow-test-").tempdir().unwrap())
+        let place = Place(tempfile::Builder::new().prefix("windrow-test-").tempdir().unwrap());
+        place.directory(TEMPORARY);
+        place
     }
 
     /// The path of a name in it.
@@ -66,7 +71,7 @@ impl Place {
     pub fn windrow<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_windrow"));
         command.args(arguments).current_dir(self.0.path()).env_remove("WINDROW_MANAGER");
-        command.env(MARK, self.0.path()).stdin(Stdio::null());
+        command.env(MARK, self.0.path()).env("TMPDIR", self.path(TEMPORARY)).stdin(Stdio::null());
         command
     }
 
@@ -109,8 +114,18 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         // Servers that a test kills take their programs with them, but not what those have started.
-        for (handle, _) in self.living() {
-            let _ = pidfd_send_signal(&handle, Signal::KILL);
+        // What is killed may have started another meanwhile: until none is found.
+        let end = Instant::now() + DEADLINE;
+        loop {
+            let living = self.living();
+            if living.is_empty() || Instant::now() > end {
+                return;
+            }
+            for (handle, _) in living {
+                let _ = pidfd_send_signal(&handle, Signal::KILL);
+                let patience = Timespec { tv_sec: 1, tv_nsec: 0 };
+                let _ = poll(&mut [PollFd::new(&handle, PollFlags::IN)], Some(&patience));
+            }
         }
     }
 }
@@ -382,7 +397,7 @@ impl Arrivals {
     }
 }
 
-/// What programs wait for: `read -r _ <"$GATE"`.
+/// What programs wait for: `read -r _ <"$GATE"`. They wait no longer than the test lives: with it the gate is gone.
 pub struct Gate {
     /// For `--env`.
     pub path: PathBuf,

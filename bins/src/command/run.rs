@@ -7,11 +7,15 @@ use crate::interrupts::Interrupts;
 use crate::options::JobOptions;
 use crate::present::{Outcome, Presenter};
 use crate::specification::{StandardStreams, is_stream, specification};
+use crate::streams::{printed, standard_output};
 use crate::work_directory::WorkDirectory;
 use crate::{exit::Exit, servers, values};
+use bytesize::ByteSize;
 use clap::Args;
 use net::{LocalCluster, LocalOptions};
+use std::ffi::OsStr;
 use std::io::{self, IsTerminal};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use windrow_core::failure::Failure;
 
@@ -72,7 +76,10 @@ impl MachineOptions {
         let least = u64::from(slots) * windrow_core::limits::SORT_BYTES_MIN as u64;
         if memory_bytes < least {
             return Err(invalid(
-                format!("{slots} slots need more memory than {memory_bytes} bytes to sort in"),
+                format!(
+                    "{} of memory is too little for --slots {slots}",
+                    ByteSize(memory_bytes).display().iec()
+                ),
                 format!("give --memory {}MiB or more, or fewer --slots", least >> 20),
             ));
         }
@@ -85,11 +92,13 @@ pub fn execute(options: &RunOptions) -> Exit {
     servers::log_if_asked();
     let interrupts = Interrupts::watch();
     let mut presenter = Presenter::of_run(options.job.reporting);
-    let outcome = run(options, &interrupts, &mut presenter).unwrap_or_else(Outcome::from);
-    presenter.conclude(&Outcome { interrupted: interrupts.came(), ..outcome })
+    run(options, &interrupts, &mut presenter).unwrap_or_else(|failure| {
+        presenter.conclude(&Outcome { interrupted: interrupts.came(), ..Outcome::from(failure) })
+    })
 }
 
-fn run(options: &RunOptions, interrupts: &Interrupts, presenter: &mut Presenter) -> Result<Outcome, Failure> {
+/// A failure is still to be told; what an exit code stands for has been.
+fn run(options: &RunOptions, interrupts: &Interrupts, presenter: &mut Presenter) -> Result<Exit, Failure> {
     let RunOptions { job, machine, sync } = options;
     let is_printed = is_stream(&job.output);
     if is_printed && job.reporting.json {
@@ -109,6 +118,7 @@ fn run(options: &RunOptions, interrupts: &Interrupts, presenter: &mut Presenter)
     }
     let cluster =
         LocalCluster::start(LocalOptions { slots, memory_bytes, work_dir: work.path().join("cluster") })?;
+    interrupts.name_what_is_left_beside(PathBuf::from(OsStr::from_bytes(&specification.output.0)));
     let place = Place {
         cluster: cluster.cluster(),
         address: cluster.address(),
@@ -116,14 +126,19 @@ fn run(options: &RunOptions, interrupts: &Interrupts, presenter: &mut Presenter)
         link: cluster.link(),
     };
     let mut outcome = follow_job(place, specification, interrupts, presenter);
-    cluster.stop();
     let failures =
         outcome.failure.iter_mut().chain(outcome.report.iter_mut().filter_map(|it| it.failure.as_mut()));
     failures.for_each(|failure| streams.reword(failure));
     if is_printed && outcome.failure().is_none() {
-        outcome.failure = streams.print_output(io::stdout().lock()).err();
+        outcome.failure = match standard_output() {
+            Ok(stdout) => streams.print_output(stdout).err(),
+            Err(error) => printed(Err(error)).err(),
+        };
     }
-    Ok(Outcome { is_printed, ..outcome })
+    // Told before the scratch is removed: whoever waits for the output needs not wait for that.
+    let exit = presenter.conclude(&Outcome { is_printed, ..outcome });
+    cluster.stop();
+    Ok(exit)
 }
 
 fn read_standard_input(streams: &StandardStreams, presenter: &Presenter) -> Result<(), Failure> {

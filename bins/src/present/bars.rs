@@ -77,14 +77,15 @@ impl Shown {
     }
 }
 
+/// What a narrow terminal has no room for is cut, not wrapped: lines that wrap cannot be drawn over.
 fn bar_style() -> ProgressStyle {
-    ProgressStyle::with_template("{prefix:>8} [{bar:30.cyan}] {percent:>3}%  {msg}")
+    ProgressStyle::with_template("{prefix:>8} [{bar:16.cyan}] {percent:>3}%  {wide_msg}")
         .expect("the template is well-formed")
         .progress_chars("=> ")
 }
 
 fn state_style() -> ProgressStyle {
-    ProgressStyle::with_template("{elapsed:>8} {msg}").expect("the template is well-formed")
+    ProgressStyle::with_template("{elapsed:>8} {wide_msg}").expect("the template is well-formed")
 }
 
 fn map_message(progress: &JobProgress, rate: Option<u64>) -> String {

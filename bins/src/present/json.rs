@@ -107,7 +107,9 @@ fn kind(cause: &Cause) -> &'static str {
         Cause::OutputUnwritable { .. } => "output_unwritable",
         Cause::OutputNotSynced { .. } => "output_not_synced",
         Cause::OutputNotShared { .. } => "output_not_shared",
-        Cause::Scratch { .. } => "work_directory",
+        Cause::Scratch { .. } | Cause::WorkDirectory { .. } => "work_directory",
+        Cause::WorkDirectoryTaken { .. } => "work_directory_taken",
+        Cause::Journal { .. } => "journal",
         Cause::ProgramNotStarted { .. } => "program_not_started",
         Cause::ProgramFailed { .. } => "program_failed",
         Cause::ProgramStoppedReading { .. } => "program_stopped_reading",
@@ -122,6 +124,7 @@ fn kind(cause: &Cause) -> &'static str {
         Cause::Unreachable { .. } => "unreachable",
         Cause::ConnectionLost { .. } => "connection_lost",
         Cause::CannotListen { .. } => "cannot_listen",
+        Cause::NoAddress { .. } => "no_address",
         Cause::NotWindrow { .. } => "not_windrow",
         Cause::OtherVersion { .. } => "other_version",
         Cause::OtherCluster { .. } => "other_cluster",
@@ -137,6 +140,23 @@ mod tests {
     use windrow_core::failure::{ExitStatus, InputRange};
     use windrow_core::ids::{AttemptId, Epoch, JobId, TaskId};
     use windrow_core::job::ProgramRole;
+
+    #[test]
+    fn the_documentation_has_every_kind_and_field() {
+        let (source, text) = (include_str!("json.rs"), include_str!("../../../docs/json.md"));
+        let code = source.split("#[cfg(test)]").next().unwrap();
+        let kinds: Vec<&str> = code.lines().filter_map(|line| line.split("=> \"").nth(1)).collect();
+        assert!(kinds.len() > 25, "{kinds:?}");
+        for kind in kinds {
+            let kind = kind.trim_end_matches("\",");
+            assert!(text.contains(&format!("\n| `{kind}` |")), "docs/json.md lacks {kind}");
+        }
+        let object = object(&Outcome::from(Failure::new(Cause::Cancelled)));
+        let fields = |of: &Value| of.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        for field in fields(&object).into_iter().chain(fields(&object["failure"])) {
+            assert!(text.contains(&format!("`{field}`")), "docs/json.md lacks {field}");
+        }
+    }
 
     fn object(of: &Outcome) -> Value {
         let text = outcome(of);

@@ -28,13 +28,13 @@ pub fn summary(report: &JobReport, is_printed: bool) -> String {
         ));
     }
     if !is_printed {
-        lines.push(row("output", &format!("is in {}", report.output)));
+        lines.push(row("written to", &report.output.to_string()));
     }
     lines.join("\n")
 }
 
 fn figures(counters: &Counters, has_reduces: bool) -> Vec<String> {
-    let records = |records, bytes| format!("{} records, {}", HumanCount(records), text::size(bytes));
+    let records = |records, bytes| format!("{}, {}", counted(records, "record"), text::size(bytes));
     let mut lines = vec![row("map input", &records(counters.map_input_records, counters.map_input_bytes))];
     if has_reduces {
         lines.push(row("map output", &records(counters.map_output_records, counters.map_output_bytes)));
@@ -49,14 +49,20 @@ fn figures(counters: &Counters, has_reduces: bool) -> Vec<String> {
         lines.push(row(
             "reduce input",
             &format!(
-                "{} records, {} keys",
-                HumanCount(counters.reduce_input_records),
-                HumanCount(counters.reduce_input_groups)
+                "{}, {}",
+                counted(counters.reduce_input_records, "record"),
+                counted(counters.reduce_input_groups, "key")
             ),
         ));
     }
     lines.push(row("output", &records(counters.output_records, counters.output_bytes)));
     lines
+}
+
+/// `1 record`, `1,234 records`.
+fn counted(number: u64, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {thing}{plural}", HumanCount(number))
 }
 
 fn row(name: &str, text: &str) -> String {
@@ -87,7 +93,7 @@ mod tests {
              shuffle       0 B spilled, 1.0 MiB fetched\n  \
              reduce input  2,000 records, 30 keys\n  \
              output        30 records, 512 B\n  \
-             output        is in /data/out"
+             written to    /data/out"
         );
     }
 
@@ -95,11 +101,12 @@ mod tests {
     fn a_job_of_maps_has_no_shuffle() {
         let mut report = report();
         (report.maps, report.reduces, report.attempts_failed) = (1, 0, 2);
+        report.counters.output_records = 1;
         assert_eq!(
             summary(&report, true),
             "job 1 `word count` done in 3.21 s: 1 map\n  \
              map input     1,234,567 records, 5.0 MiB\n  \
-             output        30 records, 512 B\n  \
+             output        1 record, 512 B\n  \
              failed        2 attempts, run again"
         );
     }

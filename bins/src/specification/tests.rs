@@ -166,3 +166,23 @@ fn variables_have_names() {
         assert!(complaint(assignment(OsStr::from_bytes(wrong))).contains("a name has letters"));
     }
 }
+
+#[test]
+fn what_only_a_shell_understands_is_refused_unless_it_is_quoted() {
+    for (text, word) in [
+        ("cat | sort", "|"),
+        ("cat > x", ">"),
+        ("a && b", "&&"),
+        ("LC_ALL=C sort", "LC_ALL=C"),
+        ("a ; b", ";"),
+    ] {
+        let complaint = complaint(words(text.as_bytes()));
+        assert!(complaint.contains(&format!("`{word}` in `{text}` is for a shell")), "{complaint}");
+        assert!(complaint.contains("sh -c"), "{complaint}");
+    }
+    for text in
+        ["sh -c 'cat | sort'", "cut -d '|' -f 1", "cut -d \\| -f 1", "awk -v a=1 \"b ; c > d\"", "./a=b"]
+    {
+        assert!(words(text.as_bytes()).is_ok(), "{text}");
+    }
+}

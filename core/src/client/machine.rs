@@ -14,7 +14,7 @@ mod tests;
 
 use super::{ClientAction, ClientConfig, ClientEvent, ClientInput, ClientReport, ClientTask};
 use crate::backoff::Backoff;
-use crate::failure::{Cause, Failure, OsError, PeerKind};
+use crate::failure::{Cause, Failure, OsError, OsErrorKind, PeerKind};
 use crate::ids::{ConnectionId, JobId};
 use crate::limits::MANAGER_SILENCE_US;
 use crate::machine::{Action, Event, Machine, NetworkAction, NetworkEvent, Node};
@@ -38,6 +38,7 @@ pub struct Client {
     link: Dialled,
     dialled: u64,
     backoff: Backoff,
+    was_welcomed: bool,
     may_be_submitted: bool,
     job: Option<JobId>,
     is_cancelled: bool,
@@ -75,6 +76,7 @@ impl Client {
             link: Dialled::default(),
             dialled: 0,
             backoff: Backoff::default(),
+            was_welcomed: false,
             may_be_submitted: false,
             job: None,
             is_cancelled: false,
@@ -127,15 +129,30 @@ impl Client {
         if self.is_cancelled && !self.may_be_submitted {
             return self.conclude(ClientReport::Failed(Failure::new(Cause::Cancelled)));
         }
-        let pause_us = self.backoff.next_us(&mut self.random);
-        if self.now.after(pause_us).since_us(since) > self.config.patience_us {
+        let left_us = self.config.patience_us.saturating_sub(self.now.since_us(since));
+        if left_us == 0 {
             return self.conclude(ClientReport::Failed(failure));
         }
+        // The last try comes when patience ends, not a pause before.
+        let pause_us = self.backoff.next_us(&mut self.random).min(left_us);
         if !self.was_reported_waiting {
             self.was_reported_waiting = true;
             self.report(ClientReport::Waiting(failure));
         }
         self.timers.set(ClientTimer::Dial, self.now.after(pause_us));
+    }
+
+    /// No welcome came in time: of what was a Manager before, or of what may never have been one.
+    fn not_welcomed(&self) -> Cause {
+        if self.was_welcomed {
+            return self.lost();
+        }
+        if self.link.is_greeting() {
+            let address = self.config.manager_name.clone();
+            return Violation::HandshakeTimeout.into_cause(address, &self.config.cluster);
+        }
+        let text = String::from("the connection was not made in time");
+        self.unreachable(OsError { kind: OsErrorKind::TimedOut, text })
     }
 
     fn lost(&self) -> Cause {
@@ -264,7 +281,12 @@ impl Machine for Client {
         while let Some(timer) = self.timers.pop_due(now) {
             match timer {
                 ClientTimer::Dial => self.dial(),
-                ClientTimer::Handshake | ClientTimer::Silence => {
+                ClientTimer::Handshake => {
+                    let cause = self.not_welcomed();
+                    self.hang_up();
+                    self.try_again(cause);
+                }
+                ClientTimer::Silence => {
                     self.hang_up();
                     self.try_again(self.lost());
                 }
@@ -301,6 +323,7 @@ impl Node for Client {
                 Err(violation) => self.violated(violation),
                 Ok(Some(Incoming::Welcome)) => {
                     self.timers.cancel(ClientTimer::Handshake);
+                    self.was_welcomed = true;
                     self.backoff.reset();
                     self.expect_news();
                     self.ask();

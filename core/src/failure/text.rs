@@ -12,7 +12,7 @@ use crate::job::{PathBytes, ProgramRole};
 use crate::limits::SPLITS_MAX;
 use crate::shown::{Shown, Size};
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -43,11 +43,12 @@ impl fmt::Display for Failure {
 }
 
 impl Failure {
-    /// Where it happened: task, attempt, job, host; `None` if nothing of it is known.
+    /// Where it happened: task, job, host; `None` if nothing of it is known.
     fn place(&self) -> Option<String> {
         let mut parts = Vec::new();
-        if let Some(AttemptId { job, task, epoch, number }) = self.attempt {
-            parts.push(format!("{task}, attempt {epoch}.{number}"));
+        // Which attempt it was by its number is for logs; people count those that failed.
+        if let Some(AttemptId { job, task, epoch: _, number: _ }) = self.attempt {
+            parts.push(task.to_string());
             if self.job.is_none() {
                 parts.push(format!("of job {job}"));
             }
@@ -110,8 +111,9 @@ impl fmt::Display for Cause {
             }
             Cause::ProgramStoppedReading { role, command, unread_bytes } => write!(
                 f,
-                "{role} `{}` ended before it had read all of its input: {unread_bytes} bytes were left",
-                Shown(command.as_bytes())
+                "{role} `{}` ended before it had read all of its input: {unread_bytes} {} left",
+                Shown(command.as_bytes()),
+                if *unread_bytes == 1 { "byte was" } else { "bytes were" }
             ),
             Cause::ProgramPipe { role, error } => write!(f, "a pipe of the {role} broke: {error}"),
             Cause::RecordTooLong { role, limit_bytes } => {
@@ -160,6 +162,21 @@ impl fmt::Display for Cause {
                 Shown(ours.as_bytes())
             ),
             Cause::Invalid { what, remedy: _ } => Shown(what.as_bytes()).fmt(f),
+            Cause::WorkDirectory { path, error } => {
+                write!(f, "the work directory `{}` cannot be used: {error}", Shown(&path.0))
+            }
+            Cause::WorkDirectoryTaken { path } => {
+                write!(f, "the work directory `{}` belongs to a Manager that is running", Shown(&path.0))
+            }
+            Cause::NoAddress { address, error: OsError { kind: OsErrorKind::InvalidData, text: _ } } => {
+                write!(f, "`{}` is no HOST:PORT", Shown(address.as_bytes()))
+            }
+            Cause::NoAddress { address, error } => {
+                write!(f, "`{}` is no address of this machine: {error}", Shown(address.as_bytes()))
+            }
+            Cause::Journal { path, error } => {
+                write!(f, "the Manager's journal `{}` cannot be written: {error}", Shown(&path.0))
+            }
         }
     }
 }

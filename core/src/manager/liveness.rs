@@ -172,7 +172,10 @@ impl Manager {
     /// Strikes a worker off: what it executed or held, others must do or make again.
     pub(super) fn lose_worker(&mut self, incarnation: Incarnation, reason: &'static str) {
         let Some(worker) = self.registry.remove(incarnation) else { return };
-        tracing::warn!(worker = %worker.host, reason, "worker lost");
+        match reason {
+            "it said goodbye" => tracing::info!(worker = %worker.host, "worker left"),
+            reason => tracing::warn!(worker = %worker.host, reason, "worker lost"),
+        }
         self.timers.cancel(ManagerTimer::Lease(incarnation));
         self.timers.cancel(ManagerTimer::Grace(incarnation));
         if let Some(connection) = worker.link.connection() {

@@ -105,6 +105,11 @@ impl Dialled {
         self.stage.id().is_none()
     }
 
+    /// Whether the connection stands but the peer has not said its welcome.
+    pub fn is_greeting(&self) -> bool {
+        matches!(self.stage, Stage::Greeting(..))
+    }
+
     /// Whether this is the present connection.
     pub fn is_current(&self, id: ConnectionId) -> bool {
         self.stage.id() == Some(id)

@@ -33,10 +33,13 @@ pub(super) fn bound_cause(cause: &mut Cause) {
         Cause::InputNotFound { path }
         | Cause::InputChanged { path }
         | Cause::OutputExists { path }
+        | Cause::WorkDirectoryTaken { path }
         | Cause::OutputNotShared { path } => bound_path(path),
         Cause::InputUnreadable { path, error }
         | Cause::OutputUnwritable { path, error }
         | Cause::OutputNotSynced { path, error }
+        | Cause::WorkDirectory { path, error }
+        | Cause::Journal { path, error }
         | Cause::Scratch { path, error } => {
             bound_path(path);
             bound_error(error);
@@ -50,7 +53,9 @@ pub(super) fn bound_cause(cause: &mut Cause) {
         | Cause::ProgramStoppedReading { role: _, command, unread_bytes: _ } => bound_text(command),
         Cause::ProgramPipe { role: _, error } => bound_error(error),
         Cause::RunUnfetchable { map: _, reason } => bound_text(reason),
-        Cause::Unreachable { address, whom: _, error } | Cause::CannotListen { address, error } => {
+        Cause::Unreachable { address, whom: _, error }
+        | Cause::CannotListen { address, error }
+        | Cause::NoAddress { address, error } => {
             bound_text(address);
             bound_error(error);
         }

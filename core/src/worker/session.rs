@@ -160,8 +160,10 @@ impl Worker {
     }
 
     fn violated(&mut self, violation: Violation) {
-        tracing::warn!("the Manager broke the protocol: {violation}");
         let (was_registered, is_final) = (self.is_registered(), violation.is_final());
+        if !is_final {
+            tracing::warn!("the Manager broke the protocol: {violation}");
+        }
         self.hang_up();
         let address = self.config.manager.to_string();
         let cause = violation.into_cause(address, &self.config.cluster);

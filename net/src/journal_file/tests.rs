@@ -1,5 +1,6 @@
 use super::*;
 use std::fs;
+use windrow_core::failure::OsErrorKind;
 
 /// Where a journal ends.
 #[derive(Debug, PartialEq, Eq)]
@@ -92,7 +93,7 @@ fn a_journal_is_never_written_over() {
     let path = directory.path().join("journal-1");
     write(&path, &records(1));
     let failure = JournalFile::create(path.clone(), |_| {}).unwrap_err();
-    assert!(matches!(failure.cause, Cause::Invalid { .. }), "{failure:?}");
+    assert!(matches!(failure.cause, Cause::Journal { .. }), "{failure:?}");
     assert_eq!(read_back(&fs::read(&path).unwrap()).0, records(1));
 }
 
@@ -112,6 +113,6 @@ fn a_full_disk_is_reported_once_and_nothing_is_called_durable() {
     writer.run(&receiver);
     let reports: Vec<JournalReport> = reports.iter().collect();
     let [JournalReport::Failed(failure)] = &reports[..] else { panic!("{reports:?}") };
-    let Cause::Invalid { what, .. } = &failure.cause else { panic!("{failure:?}") };
-    assert!(what.contains("/dev/full") && what.contains("No space left"), "{what}");
+    let Cause::Journal { path, error } = &failure.cause else { panic!("{failure:?}") };
+    assert_eq!((path, error.kind), (&"/dev/full".into(), OsErrorKind::NoSpace));
 }

@@ -1,7 +1,6 @@
 //! A client against exact lists of what it does; the test plays the Manager.
 
 use super::*;
-use crate::failure::OsErrorKind;
 use crate::ids::SubmissionKey;
 use crate::job::{
     CommandLine, Counters, JobPhase, JobProgress, JobReport, JobSpecification, PathBytes, TaskCount,
@@ -201,7 +200,38 @@ fn an_absent_manager_is_tried_again_as_long_as_there_is_patience() {
         }
     };
     assert_eq!(last, ["report Failed"]);
-    assert!((3..=5).contains(&(stage.now.as_us() / SECOND_US)), "{:?}", stage.now);
+    assert_eq!(stage.now.as_us(), 5 * SECOND_US, "the last try is when patience ends");
+}
+
+/// The cause with which the client waits for a Manager that never welcomed it.
+fn cause_of_silence(is_connected: bool) -> Cause {
+    let mut client = Stage::new(ClientTask::Shutdown).client;
+    client.handle_input(start(), Time::ZERO);
+    if is_connected {
+        let connected = NetworkEvent::Connected { connection: ConnectionId::dialled(1), local: MANAGER };
+        client.handle_input(Event::Network(connected), Time::ZERO);
+    }
+    let (at, _) = client.poll_timeout().unwrap();
+    client.handle_timeout(at);
+    loop {
+        if let Action::Local(ClientReport::Waiting(failure)) = client.poll_output().unwrap() {
+            return failure.cause;
+        }
+    }
+}
+
+#[test]
+fn whoever_never_welcomes_is_not_called_a_manager_that_was_lost() {
+    let cause = cause_of_silence(true);
+    assert!(
+        matches!(&cause, Cause::NotWindrow { violation, .. } if violation.contains("in time")),
+        "{cause}"
+    );
+    let cause = cause_of_silence(false);
+    assert!(
+        matches!(&cause, Cause::Unreachable { error, .. } if error.kind == OsErrorKind::TimedOut),
+        "{cause}"
+    );
 }
 
 #[test]
@@ -285,7 +315,7 @@ fn what_became_of_a_cancelled_submission_is_asked_as_long_as_there_is_patience()
         lines = stage.wake();
     }
     assert_eq!(lines, ["report Failed"]);
-    assert!((3..=5).contains(&(stage.now.as_us() / SECOND_US)), "{:?}", stage.now);
+    assert_eq!(stage.now.as_us(), 5 * SECOND_US, "the last try is when patience ends");
 }
 
 #[test]

@@ -137,6 +137,16 @@ impl Cause {
                 "give --cluster {} if that is the one you mean, or another address",
                 Quoted(&PathBytes::from(theirs.as_str()))
             )),
+            Cause::WorkDirectory { .. } => {
+                Some("give another --work-dir, or see to its permissions and space".into())
+            }
+            Cause::WorkDirectoryTaken { .. } => {
+                Some("stop that Manager, or give this one another --work-dir".into())
+            }
+            Cause::NoAddress { .. } => Some("give a host and a port, as in 10.0.0.1:7077".into()),
+            Cause::Journal { .. } => {
+                Some("see to the disk of its work directory, then start the Manager again".into())
+            }
             Cause::Invalid { what: _, remedy } => {
                 (!remedy.is_empty()).then(|| Shown(remedy.as_bytes()).to_string())
             }

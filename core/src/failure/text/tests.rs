@@ -294,6 +294,30 @@ fn table() -> Vec<(Cause, &'static str)> {
             Cause::Invalid { what: "--split-size is 0".into(), remedy: "give at least 1".into() },
             "--split-size is 0\n  try: give at least 1",
         ),
+        (
+            Cause::WorkDirectory { path: "/w".into(), error: os(NotADirectory, "Not a directory") },
+            "the work directory `/w` cannot be used: Not a directory\n  \
+             try: give another --work-dir, or see to its permissions and space",
+        ),
+        (
+            Cause::WorkDirectoryTaken { path: "/w".into() },
+            "the work directory `/w` belongs to a Manager that is running\n  \
+             try: stop that Manager, or give this one another --work-dir",
+        ),
+        (
+            Cause::NoAddress { address: "7000".into(), error: os(InvalidData, "") },
+            "`7000` is no HOST:PORT\n  try: give a host and a port, as in 10.0.0.1:7077",
+        ),
+        (
+            Cause::NoAddress { address: "nowhere".into(), error: os(Other, "no address is known for it") },
+            "`nowhere` is no address of this machine: no address is known for it\n  \
+             try: give a host and a port, as in 10.0.0.1:7077",
+        ),
+        (
+            Cause::Journal { path: "/w/journal-1".into(), error: os(Other, "Input/output error") },
+            "the Manager's journal `/w/journal-1` cannot be written: Input/output error\n  \
+             try: see to the disk of its work directory, then start the Manager again",
+        ),
     ])
 }
 
@@ -327,6 +351,10 @@ fn number(cause: &Cause) -> u32 {
         Cause::OtherVersion { .. } => 24,
         Cause::OtherCluster { .. } => 25,
         Cause::Invalid { .. } => 26,
+        Cause::WorkDirectory { .. } => 27,
+        Cause::WorkDirectoryTaken { .. } => 28,
+        Cause::Journal { .. } => 29,
+        Cause::NoAddress { .. } => 30,
     }
 }
 
@@ -367,7 +395,7 @@ fn a_failed_mapper_shows_place_input_stderr_and_how_to_repeat_it() {
     assert_eq!(
         mapper_failure().to_string(),
         "mapper `./map.py -v` ended with exit code 1\n  \
-         in map 7, attempt 1.3 of job 3 `word count` on alpha after 4 failed attempts\n  \
+         in map 7 of job 3 `word count` on alpha after 4 failed attempts\n  \
          input: /data/in.txt, bytes 64 to 100\n  \
          the end of its stderr:\n    \
          Traceback (most recent call last):\n    \
@@ -399,7 +427,7 @@ fn a_place_of_which_only_parts_are_known_reads_well() {
     };
     assert_eq!(
         place(|it| it.attempt = Some(attempt(TaskId::Reduce(0), 0))),
-        "the attempt was no longer wanted\n  in reduce 0, attempt 1.0 of job 3"
+        "the attempt was no longer wanted\n  in reduce 0 of job 3"
     );
     assert_eq!(
         place(|it| it.job = Some((JobId(3), "sort".into()))),
