@@ -171,8 +171,9 @@ fn shell_word(text: &str) -> Option<&str> {
             && name.chars().all(|it| it.is_ascii_alphanumeric() || it == '_')
     };
     let words = quoted_words(text);
-    let first = words.first().copied().filter(|word| is_assignment(word));
-    first.or_else(|| words.into_iter().find(|word| OPERATORS.contains(word)))
+    let first = words.first().filter(|word| is_assignment(word));
+    let name = first.and_then(|word| word.split_inclusive('=').next());
+    name.or_else(|| words.into_iter().find(|word| OPERATORS.contains(word)))
 }
 
 /// The words with their quotes.
