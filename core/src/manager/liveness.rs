@@ -40,6 +40,19 @@ pub(super) struct Stopping {
     pub is_told: bool,
 }
 
+/// Why a worker is struck off.
+#[derive(Copy, Clone, Debug)]
+pub(super) enum Departure {
+    /// It said so.
+    Goodbye,
+    /// Its lease ran out.
+    Silent,
+    /// Its lease ran out, and no heartbeat of it ever came.
+    NeverHeard,
+    /// It did not come back within the grace after its connection closed.
+    Cut,
+}
+
 impl Manager {
     pub(super) fn accepted(&mut self, connection: ConnectionId, peer: SocketAddr) {
         self.peers.accept(connection, peer, &self.config.cluster);
@@ -154,15 +167,15 @@ impl Manager {
                     let at = worker.lease_until;
                     self.timers.set(timer, at);
                 } else if worker.heard {
-                    self.lose_worker(incarnation, "no heartbeat came for a lease");
+                    self.lose_worker(incarnation, Departure::Silent);
                 } else {
                     tracing::warn!(worker = %worker.host, "registered, but no heartbeat came: is the UDP port blocked?");
-                    self.lose_worker(incarnation, "no heartbeat ever came");
+                    self.lose_worker(incarnation, Departure::NeverHeard);
                 }
             }
             ManagerTimer::Grace(incarnation) => {
                 if self.registry.get(incarnation).is_some_and(|worker| worker.link == Link::Broken) {
-                    self.lose_worker(incarnation, "it did not dial again after its connection closed");
+                    self.lose_worker(incarnation, Departure::Cut);
                 }
             }
             ManagerTimer::Progress => self.tell_progress(),
@@ -170,11 +183,19 @@ impl Manager {
     }
 
     /// Strikes a worker off: what it executed or held, others must do or make again.
-    pub(super) fn lose_worker(&mut self, incarnation: Incarnation, reason: &'static str) {
+    pub(super) fn lose_worker(&mut self, incarnation: Incarnation, departure: Departure) {
         let Some(worker) = self.registry.remove(incarnation) else { return };
-        match reason {
-            "it said goodbye" => tracing::info!(worker = %worker.host, "worker left"),
-            reason => tracing::warn!(worker = %worker.host, reason, "worker lost"),
+        match departure {
+            Departure::Goodbye => tracing::info!(worker = %worker.host, "worker left"),
+            Departure::Silent => {
+                tracing::warn!(worker = %worker.host, "worker lost: no heartbeat came for a lease")
+            }
+            Departure::NeverHeard => {
+                tracing::warn!(worker = %worker.host, "worker lost: no heartbeat ever came")
+            }
+            Departure::Cut => {
+                tracing::warn!(worker = %worker.host, "worker lost: it did not dial again after its connection closed");
+            }
         }
         self.timers.cancel(ManagerTimer::Lease(incarnation));
         self.timers.cancel(ManagerTimer::Grace(incarnation));

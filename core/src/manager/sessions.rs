@@ -6,6 +6,7 @@
 use super::Manager;
 use super::ManagerTimer;
 use super::execution::AttemptStage;
+use super::liveness::Departure;
 use super::peers::Who;
 use super::registry::{Link, Registration};
 use crate::failure::{Cause, Failure, Fault};
@@ -98,7 +99,7 @@ impl Manager {
             FromWorker::Ended { attempt, result } => {
                 self.attempt_ended(incarnation, connection, attempt, result)
             }
-            FromWorker::Goodbye => self.lose_worker(incarnation, "it said goodbye"),
+            FromWorker::Goodbye => self.lose_worker(incarnation, Departure::Goodbye),
         }
         Ok(())
     }
