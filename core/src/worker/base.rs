@@ -5,7 +5,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::attempt::{AttemptOutput, AttemptSetting, AttemptSuccess};
+use super::attempt::{AttemptInput, AttemptOutput, AttemptSetting, AttemptSuccess};
 use super::disk::{DiskReply, DiskRequest};
 use super::program::{Exit, ProgramLife};
 use crate::failure::{Cause, Failure, OsError};
@@ -200,7 +200,7 @@ impl AttemptBase {
     }
 
     /// Takes note that nobody holds the program's stdout any more.
-    pub fn stdout_closed(&mut self) {
+    fn stdout_closed(&mut self) {
         if self.program.stdout_closed(self.now) {
             self.outputs.push_back(AttemptOutput::KillGroup);
         }
@@ -223,6 +223,24 @@ impl AttemptBase {
         self.failure.is_some()
     }
 
+    /// Takes what happens to the program, or that it is not wanted any more.
+    pub fn program_event(&mut self, event: AttemptInput) {
+        match event {
+            AttemptInput::Spawned => self.spawned(),
+            AttemptInput::SpawnFailed(error) => self.spawn_failed(error),
+            AttemptInput::Exited { status, unread_bytes, printed_bytes } => {
+                self.exited(Exit { status, unread_bytes }, printed_bytes);
+            }
+            AttemptInput::StdinRefused => {}
+            AttemptInput::StdoutClosed => self.stdout_closed(),
+            AttemptInput::StderrClosed => self.program.stderr_closed(),
+            AttemptInput::Kill => self.fail(Cause::Killed),
+            AttemptInput::Start | AttemptInput::Disk(_) => {
+                unreachable!("each kind of attempt takes these itself")
+            }
+        }
+    }
+
     /// Starts the program.
     pub fn spawn(&mut self) {
         self.program.spawning();
@@ -230,14 +248,14 @@ impl AttemptBase {
     }
 
     /// Takes note that the program runs; it is killed at once if the attempt has failed meanwhile.
-    pub fn spawned(&mut self) {
+    fn spawned(&mut self) {
         self.program.spawned();
         if self.has_failed() {
             self.outputs.push_back(AttemptOutput::KillGroup);
         }
     }
 
-    pub fn spawn_failed(&mut self, error: OsError) {
+    fn spawn_failed(&mut self, error: OsError) {
         self.program.not_spawned();
         let program = &self.setting.program;
         let (role, directory) = (program.role, program.directory.clone());
@@ -246,8 +264,8 @@ impl AttemptBase {
     }
 
     /// Takes note of the program's end.
-    pub fn exited(&mut self, exit: Exit, printed_bytes: u64, now: Time) {
-        if self.program.exited(exit, printed_bytes, now) {
+    fn exited(&mut self, exit: Exit, printed_bytes: u64) {
+        if self.program.exited(exit, printed_bytes, self.now) {
             self.outputs.push_back(AttemptOutput::KillGroup);
         }
         let Exit { status, .. } = exit;

@@ -17,7 +17,6 @@ use super::base::{AttemptBase, Purpose};
 use super::collect::Collector;
 use super::disk::{DiskRequest, DiskUser};
 use super::output_file::OutputFile;
-use super::program::Exit;
 use crate::data::sort::LineTooLong;
 use crate::data::split::SplitReader;
 use crate::failure::{Cause, InputRange};
@@ -255,15 +254,13 @@ impl Machine for MapAttempt {
                     }
                 }
             }
-            AttemptInput::Spawned => self.base.spawned(),
-            AttemptInput::SpawnFailed(error) => self.base.spawn_failed(error),
-            AttemptInput::Exited { status, unread_bytes, printed_bytes } => {
-                self.base.exited(Exit { status, unread_bytes }, printed_bytes, now);
-            }
-            AttemptInput::StdinRefused => {}
-            AttemptInput::StdoutClosed => self.base.stdout_closed(),
-            AttemptInput::StderrClosed => self.base.program.stderr_closed(),
-            AttemptInput::Kill => self.base.fail(Cause::Killed),
+            AttemptInput::Spawned
+            | AttemptInput::SpawnFailed(_)
+            | AttemptInput::Exited { .. }
+            | AttemptInput::StdinRefused
+            | AttemptInput::StdoutClosed
+            | AttemptInput::StderrClosed
+            | AttemptInput::Kill => self.base.program_event(input),
         }
         self.advance(now);
     }

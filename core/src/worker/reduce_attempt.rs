@@ -17,7 +17,6 @@ use super::collect::corrupt_scratch;
 use super::disk::{DiskRequest, DiskUser};
 use super::merging::{MergeStep, OpenMerge};
 use super::output_file::OutputFile;
-use super::program::Exit;
 use super::run_file::RunFile;
 use crate::data::merge::merge_width;
 use crate::data::run::Segment;
@@ -313,15 +312,13 @@ impl Machine for ReduceAttempt {
                     }
                 }
             }
-            AttemptInput::Spawned => self.base.spawned(),
-            AttemptInput::SpawnFailed(error) => self.base.spawn_failed(error),
-            AttemptInput::Exited { status, unread_bytes, printed_bytes } => {
-                self.base.exited(Exit { status, unread_bytes }, printed_bytes, now);
-            }
-            AttemptInput::StdinRefused => {}
-            AttemptInput::StdoutClosed => self.base.stdout_closed(),
-            AttemptInput::StderrClosed => self.base.program.stderr_closed(),
-            AttemptInput::Kill => self.base.fail(Cause::Killed),
+            AttemptInput::Spawned
+            | AttemptInput::SpawnFailed(_)
+            | AttemptInput::Exited { .. }
+            | AttemptInput::StdinRefused
+            | AttemptInput::StdoutClosed
+            | AttemptInput::StderrClosed
+            | AttemptInput::Kill => self.base.program_event(input),
         }
         self.advance(now);
     }
