@@ -2,11 +2,15 @@
 //! owns the stage on which the test plays everyone else.
 
 mod jobs;
+mod told;
 mod workers;
 
 use crate::failure::{Cause, ExitStatus, Failure, OsError, OsErrorKind};
 use crate::ids::{AttemptId, ConnectionId, Epoch, Incarnation, JobId, Sequence, SessionId, SubmissionKey};
-use crate::job::{CommandLine, Counters, FileIdentity, InputFile, JobSpecification, PathBytes, ProgramRole};
+use crate::job::{
+    CommandLine, Counters, FileIdentity, InputFile, JobProgress, JobReport, JobSpecification, PathBytes,
+    ProgramRole,
+};
 use crate::machine::{Action, Event, Machine, NetworkAction, NetworkEvent, Node};
 use crate::manager::files::{FileAnswer, FileRequest};
 use crate::manager::journal::Record;
@@ -36,6 +40,12 @@ struct Stage {
     operations: Vec<crate::ids::OperationId>,
     sessions: BTreeMap<ConnectionId, SessionId>,
     launched: Vec<AttemptId>,
+    /// The last that a client was told of how its job goes.
+    progress: Option<JobProgress>,
+    /// The last that a client was told of how its job ended.
+    report: Option<JobReport>,
+    /// Why the last submission was refused.
+    refusal: Option<Failure>,
 }
 
 impl Stage {
@@ -56,6 +66,9 @@ impl Stage {
             operations: Vec::new(),
             sessions: BTreeMap::new(),
             launched: Vec::new(),
+            progress: None,
+            report: None,
+            refusal: None,
         };
         assert_eq!(stage.drain(), ["append EpochBegan"]);
         assert!(stage.persist().is_empty());
@@ -243,15 +256,20 @@ impl Stage {
                 },
                 (_, _) => match incoming.message().unwrap() {
                     ToClient::Ended(report) => {
-                        format!(
-                            "Ended {}",
-                            report.failure.map_or("well".into(), |f| first_word(&format!("{:?}", f.cause)))
-                        )
+                        let cause = report.failure.as_ref().map(|failure| format!("{:?}", failure.cause));
+                        self.report = Some(report);
+                        format!("Ended {}", cause.map_or("well".into(), |cause| first_word(&cause)))
                     }
-                    ToClient::Progress(progress) => format!("Progress {:?}", progress.phase),
+                    ToClient::Progress(progress) => {
+                        self.progress = Some(progress);
+                        format!("Progress {:?}", progress.phase)
+                    }
+                    ToClient::Refused(failure) => {
+                        self.refusal = Some(failure);
+                        "Refused".into()
+                    }
                     message @ (ToClient::Accepted { .. }
                     | ToClient::UnknownJob { .. }
-                    | ToClient::Refused(_)
                     | ToClient::ShuttingDown { .. }) => first_word(&format!("{message:?}")),
                 },
             };
