@@ -137,3 +137,17 @@ fn too_many_runs_are_merged_in_neighbouring_groups_before_the_program_starts() {
     }
     assert_eq!(opens, 4, "just as many as leave what can be merged at once");
 }
+
+#[test]
+fn the_neighbours_that_are_shortest_together_are_merged_first() {
+    let first = |lengths: &[usize], count| {
+        let runs = lengths.iter().zip(0..).map(|(length, map)| location(map, *length)).collect();
+        attempt(runs).cheapest_neighbours(count)
+    };
+    assert_eq!(first(&[5, 1, 9, 2, 2, 7], 2), 3);
+    assert_eq!(first(&[5, 1, 9, 2, 2, 7], 3), 3);
+    assert_eq!(first(&[9, 9, 1, 1], 2), 2, "at the end");
+    assert_eq!(first(&[1, 1, 9, 9], 2), 0, "at the beginning");
+    assert_eq!(first(&[3, 3, 3], 2), 0, "the first of those that are equal");
+    assert_eq!(first(&[3, 3, 3], 3), 0);
+}
