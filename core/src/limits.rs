@@ -136,4 +136,11 @@ mod tests {
             assert!(2 * short_us <= long_us, "{short_us} us is long beside {long_us} us");
         }
     }
+
+    #[test]
+    fn nothing_recurs_so_often_that_it_would_flood_a_peer() {
+        for pause_us in [DIAL_BACKOFF_US.0, FIRST_HEARTBEAT_US, PROGRESS_US] {
+            assert!(pause_us >= 10 * MILLISECOND_US, "every {pause_us} us");
+        }
+    }
 }
