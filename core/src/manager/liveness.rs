@@ -214,6 +214,7 @@ impl Manager {
         }
         for job in self.executions.keys().copied().collect::<Vec<_>>() {
             self.revoke_lost_outputs(job);
+            self.fail_if_seen_by_nobody(job);
         }
     }
 
