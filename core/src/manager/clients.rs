@@ -10,7 +10,8 @@ use crate::failure::{Cause, Failure};
 use crate::ids::{ConnectionId, Incarnation, JobId, SubmissionKey, TaskId};
 use crate::job::{JobPhase, JobProgress, JobSpecification, TaskCount};
 use crate::limits::{
-    HELD_EFFECTS_USUAL, NAME_BYTES_MAX, PATH_BYTES_MAX, PROGRESS_US, REDUCERS_MAX, SPECIFICATION_BYTES_MAX,
+    HANDSHAKE_US, HELD_EFFECTS_USUAL, NAME_BYTES_MAX, PATH_BYTES_MAX, PROGRESS_US, REDUCERS_MAX,
+    SPECIFICATION_BYTES_MAX,
 };
 use crate::wire::frame;
 use crate::wire::message::{FromClient, ToClient};
@@ -65,6 +66,19 @@ impl Manager {
             self.tell_client(connection, ToClient::Ended(report));
         } else {
             self.tell_client(connection, ToClient::UnknownJob { job });
+        }
+    }
+
+    /// Takes note of what a client was told. One that was told the last of what it asked for is to ask for more or hang up:
+    /// a client that died in silence would stay for ever.
+    pub(super) fn client_told(&mut self, connection: ConnectionId, message: &ToClient) {
+        let is_last = match message {
+            ToClient::Ended(_) | ToClient::UnknownJob { .. } | ToClient::Refused(_) => true,
+            ToClient::Accepted { .. } | ToClient::Progress(_) | ToClient::ShuttingDown { .. } => false,
+        };
+        let follows = self.executions.values().any(|execution| execution.watchers.contains(&connection));
+        if is_last && !follows && self.peers.get(connection).is_some_and(|peer| !peer.is_closing) {
+            self.timers.set(ManagerTimer::Handshake(connection), self.now.after(HANDSHAKE_US));
         }
     }
 

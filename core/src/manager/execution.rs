@@ -117,6 +117,14 @@ impl Execution {
         }
     }
 
+    /// The tasks of `task`'s kind.
+    pub fn tasks(&self, task: TaskId) -> &Tasks {
+        match task {
+            TaskId::Map(_) => &self.maps,
+            TaskId::Reduce(_) => &self.reduces,
+        }
+    }
+
     /// Whether tasks of it may be launched.
     pub fn is_running(&self) -> bool {
         matches!(self.stage, Stage::Running)

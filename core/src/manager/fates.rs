@@ -90,9 +90,12 @@ impl Manager {
                 if let Cause::OutputNotShared { .. } = failure.cause {
                     execution.excluded.insert(holder);
                 }
-                let is_nobody_left =
-                    self.registry.all().all(|(worker, _)| execution.excluded.contains(&worker));
-                is_nobody_left || failures.worker >= ATTEMPTS_PER_TASK
+                let (execution, tasks) = (&self.executions[&id.job], self.executions[&id.job].tasks(id.task));
+                let has_failed_it =
+                    |worker: Incarnation| execution.excluded.contains(&worker) || tasks.avoids(index, worker);
+                let may_try_again = failures.worker < ATTEMPTS_PER_TASK
+                    || self.registry.all().any(|(worker, _)| !has_failed_it(worker));
+                self.is_seen_by_nobody(id.job) || !may_try_again
             }
             Fault::Shuffle => {
                 if let Cause::RunCorrupt { map } | Cause::RunUnfetchable { map, .. } = failure.cause {
@@ -106,6 +109,20 @@ impl Manager {
             self.fail_job_with(id.job, failure);
         } else {
             self.wait_again(id);
+        }
+    }
+
+    /// Whether every worker that is there was found not to see the job's staging directory.
+    pub(super) fn is_seen_by_nobody(&self, job: JobId) -> bool {
+        let excluded = &self.executions[&job].excluded;
+        !excluded.is_empty() && self.registry.all().all(|(worker, _)| excluded.contains(&worker))
+    }
+
+    /// Fails a job when the last worker is gone that might have seen its staging directory, and others are left.
+    pub(super) fn fail_if_seen_by_nobody(&mut self, job: JobId) {
+        if self.registry.all().next().is_some() && self.is_seen_by_nobody(job) {
+            let path = self.jobs.active(job).expect("the job is active").staging().0;
+            self.fail_job(job, Cause::OutputNotShared { path });
         }
     }
 

@@ -19,7 +19,7 @@ use core::net::SocketAddr;
 /// Why the Manager wants to be woken.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ManagerTimer {
-    /// A stranger took too long over its handshake, or over saying what it wants after it.
+    /// A peer took too long over its handshake, over saying what it wants after it, or over what it wants next.
     Handshake(ConnectionId),
     /// A worker may have been silent for a lease.
     Lease(Incarnation),
@@ -158,7 +158,9 @@ impl Manager {
     pub(super) fn timer_fired(&mut self, timer: ManagerTimer) {
         match timer {
             ManagerTimer::Handshake(connection) => {
-                let action = self.peers.close(connection, Some(&Violation::HandshakeTimeout));
+                let who = self.peers.get(connection).map(|peer| peer.who);
+                let late = Violation::HandshakeTimeout;
+                let action = self.peers.close(connection, (who == Some(Who::Stranger)).then_some(&late));
                 self.act(action);
             }
             ManagerTimer::Lease(incarnation) => {
@@ -212,6 +214,7 @@ impl Manager {
         }
         for job in self.executions.keys().copied().collect::<Vec<_>>() {
             self.revoke_lost_outputs(job);
+            self.fail_if_seen_by_nobody(job);
         }
     }
 

@@ -171,6 +171,7 @@ impl Manager {
                 Effect::ToClient(connection, message) => {
                     let action = self.peers.send(connection, &message);
                     self.act(action);
+                    self.client_told(connection, &message);
                 }
                 Effect::Close(connection) => {
                     let action = self.peers.close(connection, None);

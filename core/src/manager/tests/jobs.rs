@@ -1,6 +1,7 @@
 //! A job from submission to end: what is asked of the file system, said to the client, and recorded.
 
 use super::*;
+use crate::limits::HANDSHAKE_US;
 
 #[test]
 fn a_job_from_submission_to_published_output() {
@@ -52,6 +53,34 @@ fn a_job_from_submission_to_published_output() {
     assert_eq!(stage.answer(FileAnswer::Done), ["file remove STAGING"]);
     assert_eq!(stage.answer(FileAnswer::Done), ["append JobEnded"]);
     assert_eq!(stage.persist(), ["Client Ended well", "Worker DropJob { job: JobId(1) }"]);
+}
+
+#[test]
+fn a_client_that_heard_the_end_and_stays_silent_is_hung_up_on() {
+    let mut stage = Stage::new();
+    let client = stage.connect(Role::Client);
+    stage.submit(client, 1);
+    stage.settle();
+    stage.answer(FileAnswer::Found(true));
+    stage.answer(FileAnswer::Done);
+    assert_eq!(stage.persist(), ["Client Ended OutputExists"]);
+    assert_eq!(stage.wait(HANDSHAKE_US - 1), [""; 0]);
+    assert_eq!(stage.wait(1), ["close"]);
+}
+
+#[test]
+fn a_client_that_asks_for_more_after_the_end_is_kept_until_it_heard_that_too() {
+    let mut stage = Stage::new();
+    let client = stage.connect(Role::Client);
+    stage.submit(client, 1);
+    stage.settle();
+    stage.answer(FileAnswer::Found(true));
+    stage.answer(FileAnswer::Done);
+    stage.persist();
+    stage.wait(HANDSHAKE_US - 1);
+    assert_eq!(stage.say(client, &FromClient::Watch { job: JobId(1) }), ["Client Ended OutputExists"]);
+    assert_eq!(stage.wait(HANDSHAKE_US - 1), [""; 0]);
+    assert_eq!(stage.wait(1), ["close"]);
 }
 
 #[test]

@@ -66,6 +66,46 @@ fn a_task_that_the_only_worker_failed_goes_to_it_again() {
 }
 
 #[test]
+fn workers_that_cannot_do_a_task_never_fail_it_while_there_is_another() {
+    let mut stage = Stage::new();
+    let client = stage.connect(Role::Client);
+    let workers: Vec<_> = (1..=5).map(|incarnation| stage.worker(incarnation, 1)).collect();
+    for worker in &workers {
+        stage.heartbeat(*worker, 1);
+    }
+    stage.job(client, 1, 0);
+    for number in 0..4 {
+        let error = OsError { kind: OsErrorKind::NoSpace, text: "No space left on device".into() };
+        let full = Cause::Scratch { path: PathBytes::from("/scratch"), error };
+        let attempt = stage.launched[number];
+        // Only who executes it is believed.
+        for worker in &workers {
+            stage.failed(*worker, attempt, full.clone());
+        }
+    }
+    let [.., last] = stage.launched[..] else { panic!("it was launched") };
+    assert_eq!(stage.launched.len(), 5, "four have failed it, and the fifth is given it");
+    let said: Vec<_> = workers.iter().flat_map(|worker| stage.ended(*worker, last)).collect();
+    assert!(said.iter().any(|line| line == "append TaskWon"), "{said:?}");
+}
+
+#[test]
+fn a_job_fails_when_only_workers_are_left_that_do_not_see_its_staging() {
+    let mut stage = Stage::new();
+    let (first, client) = worker_and_client(&mut stage, 1);
+    stage.job(client, 1, 0);
+    let second = stage.worker(2, 1);
+    stage.heartbeat(second, 1);
+    let path = PathBytes::from("/data/.out");
+    stage.failed(first, stage.launched[0], Cause::OutputNotShared { path });
+    assert_eq!(stage.launched.len(), 2, "the other may see it");
+    stage.say(second, &FromWorker::Goodbye);
+    stage.answer(FileAnswer::Done);
+    let said = stage.settle();
+    assert!(said.iter().any(|line| line == "Client Ended OutputNotShared"), "{said:?}");
+}
+
+#[test]
 fn a_silent_worker_is_lost_and_its_finished_maps_run_elsewhere() {
     let mut stage = Stage::new();
     let (first, client) = worker_and_client(&mut stage, 1);
