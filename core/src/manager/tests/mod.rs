@@ -1,12 +1,16 @@
 //! The Manager against exact lists of what it does, in the manner of a transcript: one line for each action. This file
 //! owns the stage on which the test plays everyone else.
 
+mod dealing;
 mod jobs;
+mod returning;
 mod told;
 mod workers;
 
 use crate::failure::{Cause, ExitStatus, Failure, OsError, OsErrorKind};
-use crate::ids::{AttemptId, ConnectionId, Epoch, Incarnation, JobId, Sequence, SessionId, SubmissionKey};
+use crate::ids::{
+    AttemptId, ConnectionId, Epoch, Incarnation, JobId, Sequence, SessionId, SubmissionKey, TaskId,
+};
 use crate::job::{
     CommandLine, Counters, FileIdentity, InputFile, JobProgress, JobReport, JobSpecification, PathBytes,
     ProgramRole,
@@ -17,8 +21,8 @@ use crate::manager::journal::Record;
 use crate::manager::{Manager, ManagerConfig, ManagerInput, ManagerRequest};
 use crate::time::{SECOND_US, Time};
 use crate::wire::message::{
-    AttemptResult, FromClient, FromWorker, Heartbeat, HeartbeatAnswer, InventoryEntry, Role, ToClient,
-    ToWorker,
+    AttemptResult, FromClient, FromWorker, Heartbeat, HeartbeatAnswer, InventoryEntry, LaunchOrder, Role,
+    ToClient, ToWorker,
 };
 use crate::wire::{Connection, Incoming, datagram, frame};
 use alloc::collections::BTreeMap;
@@ -40,6 +44,8 @@ struct Stage {
     operations: Vec<crate::ids::OperationId>,
     sessions: BTreeMap<ConnectionId, SessionId>,
     launched: Vec<AttemptId>,
+    /// The last order to launch an attempt.
+    ordered: Option<LaunchOrder>,
     /// The last that a client was told of how its job goes.
     progress: Option<JobProgress>,
     /// The last that a client was told of how its job ended.
@@ -66,6 +72,7 @@ impl Stage {
             operations: Vec::new(),
             sessions: BTreeMap::new(),
             launched: Vec::new(),
+            ordered: None,
             progress: None,
             report: None,
             refusal: None,
@@ -177,6 +184,14 @@ impl Stage {
         lines
     }
 
+    /// The attempts that were launched of maps, or of reduces, in their order.
+    fn launched_of(&self, kind: fn(u32) -> TaskId) -> Vec<AttemptId> {
+        let mut launched = self.launched.clone();
+        launched.retain(|id| id.task == kind(id.task.index()));
+        launched.sort_unstable();
+        launched
+    }
+
     fn ended(&mut self, id: ConnectionId, attempt: AttemptId) -> Vec<String> {
         let result = AttemptResult::Succeeded(Counters::default());
         let mut lines = self.say(id, &FromWorker::Ended { attempt, result });
@@ -237,8 +252,10 @@ impl Stage {
                         "Registered".into()
                     }
                     ToWorker::Launch(order) => {
+                        let line = format!("Launch {}", order.attempt.file_stem());
                         self.launched.push(order.attempt);
-                        format!("Launch {}", order.attempt.file_stem())
+                        self.ordered = Some(*order);
+                        line
                     }
                     ToWorker::Run { attempt } => format!("Run {}", attempt.file_stem()),
                     ToWorker::Kill { attempt } => format!("Kill {}", attempt.file_stem()),

@@ -1,7 +1,6 @@
 //! What clients are told: figures while a job runs and when it has ended, and why a job is refused.
 
 use super::*;
-use crate::ids::TaskId;
 use crate::job::{JobPhase, TaskCount};
 use crate::limits::{
     NAME_BYTES_MAX, PATH_BYTES_MAX, REDUCERS_MAX, SHUFFLE_FAILURES_PER_TASK, SPECIFICATION_BYTES_MAX,
@@ -142,11 +141,8 @@ fn a_map_whose_runs_can_never_be_had_ends_the_job_after_a_bounded_number_of_time
         let mut lines = Vec::new();
         for _ in 0..SHUFFLE_FAILURES_PER_TASK {
             assert!(!lines.contains(&"file remove STAGING".into()), "{lines:?}");
-            let latest = |kind: fn(&TaskId) -> bool, stage: &Stage| {
-                *stage.launched.iter().rfind(|attempt| kind(&attempt.task)).expect("it was launched")
-            };
-            let map = latest(|task| matches!(task, TaskId::Map(_)), &stage);
-            let reduce = latest(|task| matches!(task, TaskId::Reduce(_)), &stage);
+            let map = stage.launched_of(TaskId::Map).pop().expect("it was launched");
+            let reduce = stage.launched_of(TaskId::Reduce).pop().expect("it was launched");
             stage.ended(worker, map);
             lines = if is_corrupt {
                 stage.say(worker, &FromWorker::Gathered { attempt: reduce });
