@@ -19,6 +19,7 @@ pub mod scenario;
 pub mod schedule;
 pub mod show;
 pub mod stream;
+pub mod swarm;
 pub mod trace;
 pub mod workload;
 pub mod world;
