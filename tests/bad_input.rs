@@ -382,8 +382,8 @@ fn peers_that_speak_garbage() {
     let garbage: [&[u8]; 5] = [
         b"GET / HTTP/1.1\r\nHost: example.org\r\n\r\n",
         &[0xff; 100_000],
-        b"WINDROW\n\x01\0\0\0\xff\xff\xff\xff\0\0\0\0\0",
-        b"WINDROW\n\x01\0\0\0\x04\0\0\0\0\x01\x02\x03\x04abcd",
+        b"WINDROW\n\x02\0\xfd\xff\xff\xff\xff\xff\0\0\0\0\0\0\0\0\0",
+        b"WINDROW\n\x02\0\xfd\xff\x04\0\0\0\0\x01\x02\x03\x04\x05\x06\x07\x08abcd",
         b"\n",
     ];
     for bytes in garbage {
@@ -395,7 +395,7 @@ fn peers_that_speak_garbage() {
     }
     drop(TcpStream::connect(&cluster.address).unwrap());
     let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-    for bytes in [&b""[..], b"WINDROW\n", &[0xff; 1_400], b"WINDROW\n\x01\0\0\0\0\0\0\0\xff\xff\xff"] {
+    for bytes in [&b""[..], b"WINDROW\n", &[0xff; 1_400], b"WINDROW\n\x02\0\0\0\0\0\0\0\xff\xff\xff"] {
         udp.send_to(bytes, &cluster.address).unwrap();
     }
     cluster.expect_healthy(&place, "healthy");
@@ -406,7 +406,7 @@ fn a_peer_of_another_version() {
     let place = Place::new();
     let mut cluster = Cluster::start(&place, 1);
     let mut stream = TcpStream::connect(&cluster.address).unwrap();
-    stream.write_all(b"WINDROW\n\x63\0\0\0").unwrap();
+    stream.write_all(b"WINDROW\n\x63\0\x9c\xff").unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();
     assert!(answer.starts_with(b"WINDROW\n") && answer.len() == 12, "the Manager answers {answer:?}");
@@ -443,7 +443,7 @@ fn a_server_that_is_no_manager() {
 
 #[test]
 fn a_manager_of_another_version() {
-    let (address, submit, worker) = dial_stranger(b"WINDROW\n\x63\0\0\0");
+    let (address, submit, worker) = dial_stranger(b"WINDROW\n\x63\0\x9c\xff");
     submit.expect_failure(3, &[&address, "version 99"]);
     worker.expect_failure(3, &[&address, "version 99"]);
 }

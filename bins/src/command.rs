@@ -3,6 +3,7 @@
 pub mod manager;
 pub mod run;
 pub mod shutdown;
+pub mod simulate;
 pub mod submit;
 pub mod worker;
 

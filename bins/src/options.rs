@@ -2,7 +2,7 @@
 //! them. An option's value is checked here; what several say together is checked by whoever uses them.
 
 use crate::address::MANAGER_ADDRESS;
-use crate::command::{manager, run, shutdown, submit, worker};
+use crate::command::{manager, run, shutdown, simulate, submit, worker};
 use crate::{exit, values};
 use clap::builder::Resettable;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -60,6 +60,8 @@ pub enum Command {
     Submit(submit::SubmitOptions),
     /// Stop a cluster: the Manager and its workers
     Shutdown(shutdown::ShutdownOptions),
+    /// Search for bugs of Windrow itself, in simulated clusters
+    Sim(simulate::SimulateOptions),
 }
 
 /// What a job is, in `run` and `submit` alike.

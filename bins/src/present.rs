@@ -6,6 +6,7 @@
 mod bars;
 mod json;
 mod lines;
+pub mod seeds;
 mod summary;
 mod text;
 
@@ -54,8 +55,7 @@ impl Presenter {
     }
 
     fn new(options: ReportingOptions, audience: Audience) -> Presenter {
-        let can_draw = std::env::var_os("TERM").is_some_and(|term| term != "dumb");
-        let progress = match (options.quiet, can_draw && io::stderr().is_terminal()) {
+        let progress = match (options.quiet, can_draw()) {
             (true, _) => Progress::Silent,
             (false, true) => Progress::Bars(Bars::new()),
             (false, false) => Progress::Lines(Lines::new()),
@@ -127,6 +127,11 @@ impl Presenter {
         }
         exit
     }
+}
+
+/// Whether standard error is a terminal that can be drawn on.
+fn can_draw() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term != "dumb") && io::stderr().is_terminal()
 }
 
 /// Says single lines to people, as the progress beside them allows.

@@ -17,19 +17,20 @@ pub mod process;
 pub mod reference;
 pub mod scenario;
 pub mod schedule;
+pub mod show;
 pub mod stream;
+pub mod swarm;
 pub mod trace;
 pub mod workload;
 pub mod world;
 
 use scenario::Scenario;
-use trace::Transcript;
-use world::{CoreMachines, Outcome, World};
+use world::{CoreMachines, Outcome, Watch, World};
 
-/// Runs the world of a seed with core's machines; a transcript changes nothing.
+/// Runs the world of a scenario with core's machines; whoever watches changes nothing.
 ///
 /// # Panics
-/// If a machine or the world finds itself in a state that must not be.
-pub fn run(seed: u64, transcript: Option<Transcript>) -> Outcome {
-    World::<CoreMachines>::new(Scenario::from_seed(seed), transcript).run()
+/// If a machine or the world finds itself in a state that must not be, or the scenario makes no sense.
+pub fn run(scenario: Scenario, watch: Watch) -> Outcome {
+    World::<CoreMachines>::new(scenario, watch).run()
 }

@@ -16,20 +16,36 @@ use windrow_core::worker::disk::DiskUser;
 /// Outputs of one step at the most: a machine that gives more gives them for ever.
 const OUTPUTS_MAX: usize = 1_000_000;
 
-/// A process's clock: the world's time, from another beginning.
+/// A process's clock: the world's time, from another beginning and at another rate.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clock {
     /// What it shows when the world begins.
     pub ahead_us: u64,
+    /// By how many millionths it is fast, or, below zero, slow.
+    pub drift_ppm: i64,
 }
 
+const MILLION: i128 = 1_000_000;
+
 impl Clock {
-    fn local(self, world: Time) -> Time {
-        world.after(self.ahead_us)
+    /// A clock that shows the world's time.
+    pub const TRUE: Clock = Clock { ahead_us: 0, drift_ppm: 0 };
+
+    /// What it shows at a time of the world.
+    pub fn local(self, world: Time) -> Time {
+        let elapsed = i128::from(world.as_us());
+        let shown = elapsed * (MILLION + i128::from(self.drift_ppm)) / MILLION;
+        Time::from_us(self.ahead_us + shown as u64)
     }
 
+    /// The first time of the world at which it shows this or more.
     fn world(self, local: Time) -> Time {
-        Time::from_us(local.since_us(Time::from_us(self.ahead_us)))
+        let rate = MILLION + i128::from(self.drift_ppm);
+        assert!(rate > 0, "a clock goes forward");
+        let shown = i128::from(local.since_us(Time::from_us(self.ahead_us)));
+        let elapsed = (shown * MILLION).div_euclid(rate);
+        let exact = elapsed + i128::from(elapsed * rate / MILLION < shown);
+        Time::from_us(exact as u64)
     }
 }
 
@@ -98,6 +114,11 @@ where
         }
         self.wakes = Some(wakes);
         Some(wakes)
+    }
+
+    /// Whether it wants to have been woken by now and was not.
+    pub fn is_overdue(&self, now: Time) -> bool {
+        self.machine.poll_timeout().is_some_and(|(deadline, _)| self.clock.world(deadline) < now)
     }
 
     /// Lets the world promise anew, for it did not wake the machine when it had promised to.
@@ -191,5 +212,28 @@ impl<M: AttemptMachine> Driven<M> {
     /// Gives it bytes of its program's stderr.
     pub fn stderr(&mut self, bytes: &[u8], now: Time, trace: &mut Trace) -> Vec<M::Output> {
         self.step(Step::Stderr(Bytes(bytes)), now, trace, |machine, now| machine.push_stderr(bytes, now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_clock_shows_a_deadline_first_when_it_is_asked_to_wake(
+            ahead_us in 0_u64..1 << 40,
+            drift_ppm in -900_000_i64..2_000_000,
+            after_us in 0_u64..1 << 40,
+        ) {
+            let clock = Clock { ahead_us, drift_ppm };
+            let deadline = Time::from_us(ahead_us + after_us);
+            let wakes = clock.world(deadline);
+            prop_assert!(clock.local(wakes) >= deadline);
+            if wakes > Time::ZERO {
+                prop_assert!(clock.local(Time::from_us(wakes.as_us() - 1)) < deadline);
+            }
+        }
     }
 }

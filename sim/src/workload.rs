@@ -1,8 +1,10 @@
 //! What users ask for: owns the jobs of a scenario with their input, generated from a seed.
 
 use crate::process::UserFunction;
+use crate::scenario::FaultKind;
 use crate::stream::{Ratio, Stream};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use windrow_core::job::{JobSpecification, PathBytes};
 use windrow_core::time::MILLISECOND_US;
 
@@ -15,6 +17,7 @@ pub struct InputText {
     /// Where.
     pub path: PathBytes,
     /// What it holds.
+    #[serde(with = "serde_bytes")]
     pub bytes: Vec<u8>,
 }
 
@@ -25,6 +28,8 @@ pub struct JobSetting {
     pub submit_us: u64,
     /// After how long the user gives the job up, if he does.
     pub cancel_after_us: Option<u64>,
+    /// After how long another client submits the same job under the same key, if one does.
+    pub again_after_us: Option<u64>,
     /// The files that its inputs name, in the order in which they are read.
     pub files: Vec<InputText>,
     /// What the inputs are called: files, directories or patterns.
@@ -44,6 +49,12 @@ pub struct JobSetting {
 }
 
 impl JobSetting {
+    /// Whether a program of it may never end.
+    pub fn hangs(&self) -> bool {
+        let hangs = |function: &UserFunction| function.fault() == Some(FaultKind::ProgramHangs);
+        hangs(&self.mapper) || self.reducer.as_ref().is_some_and(hangs)
+    }
+
     /// What the client submits.
     pub fn specification(&self) -> JobSpecification {
         JobSpecification {
@@ -61,20 +72,20 @@ impl JobSetting {
     }
 }
 
-/// The jobs of a seed.
-pub fn from_seed(seed: u64) -> Vec<JobSetting> {
+/// The jobs of a seed, with programs and users that fail as far as `kinds` says.
+pub fn from_seed(seed: u64, kinds: &BTreeSet<FaultKind>) -> Vec<JobSetting> {
     let count = Stream::new(seed, "workload").between(1, 2);
-    (0..count).map(|index| job(&mut Stream::new(seed, &format!("job {index}")), index)).collect()
+    (0..count).map(|index| job(&mut Stream::new(seed, &format!("job {index}")), index, kinds)).collect()
 }
 
-fn job(stream: &mut Stream, index: u64) -> JobSetting {
+fn job(stream: &mut Stream, index: u64, kinds: &BTreeSet<FaultKind>) -> JobSetting {
     let reducers = *stream.pick(&[0, 1, 1, 2, 3, 5]);
-    let (mapper, reducer) = functions(stream);
+    let (mapper, reducer) = functions(stream, kinds);
     let directory = PathBytes::from(format!("/shared/in {index}").as_str());
     let files: Vec<InputText> = (0..stream.between(0, 4))
         .map(|file| InputText {
             path: directory.join(format!("text-{file}")),
-            bytes: text(stream, matches!(mapper, UserFunction::FailOn { .. })),
+            bytes: text(stream, kinds.contains(&FaultKind::ProgramFails)),
         })
         .collect();
     // Some thirty splits at the most: more cost time and show nothing new.
@@ -87,9 +98,11 @@ fn job(stream: &mut Stream, index: u64) -> JobSetting {
         1 => vec![directory.join("text-*")],
         _ => files.iter().map(|file| file.path.clone()).collect(),
     };
-    JobSetting {
+    let (cancelled, again) = (kinds.contains(&FaultKind::Cancel), kinds.contains(&FaultKind::SubmitTwice));
+    let mut job = JobSetting {
         submit_us: stream.below(800 * MILLISECOND_US),
-        cancel_after_us: stream.chance(Ratio::one_in(12)).then(|| stream.below(500 * MILLISECOND_US)),
+        cancel_after_us: (cancelled && stream.chance(Ratio::one_in(2))).then(|| patience_us(stream)),
+        again_after_us: again.then(|| patience_us(stream)),
         inputs,
         output: format!("/shared/out {index}").as_str().into(),
         mapper,
@@ -98,21 +111,49 @@ fn job(stream: &mut Stream, index: u64) -> JobSetting {
         split_bytes,
         sync: stream.chance(Ratio::one_in(2)),
         files,
+    };
+    if job.hangs() {
+        job.cancel_after_us.get_or_insert_with(|| patience_us(stream));
     }
+    job
 }
 
-fn functions(stream: &mut Stream) -> (UserFunction, UserFunction) {
+/// How long a user waits: as likely short as long, up to two seconds.
+fn patience_us(stream: &mut Stream) -> u64 {
+    let magnitude = stream.between(10, 21);
+    stream.below(1 << magnitude)
+}
+
+/// Mapper and reducer: well-behaved ones mostly; those that misbehave only where the seed has them.
+fn functions(stream: &mut Stream, kinds: &BTreeSet<FaultKind>) -> (UserFunction, UserFunction) {
     let (poison, some) = (|| "poison".to_string(), Ratio::one_in(400));
-    match stream.below(16) {
-        0..=5 => (UserFunction::CountWords, UserFunction::Sum),
-        6..=8 => (UserFunction::KeyByFirstByte, UserFunction::Identity),
-        9 | 10 => (UserFunction::Identity, UserFunction::Identity),
-        11 => (UserFunction::FailOn { word: poison() }, UserFunction::Identity),
-        12 => (UserFunction::KeyByFirstByte, UserFunction::FailOn { word: poison() }),
-        13 => (UserFunction::Abandon { bytes: stream.below(9) }, UserFunction::Identity),
-        14 => (UserFunction::Flaky { ratio: some }, UserFunction::Flaky { ratio: some }),
-        _ => (UserFunction::Identity, UserFunction::Missing),
+    let mut pairs = vec![
+        (UserFunction::CountWords, UserFunction::Sum),
+        (UserFunction::CountWords, UserFunction::Sum),
+        (UserFunction::KeyByFirstByte, UserFunction::Identity),
+        (UserFunction::Identity, UserFunction::Identity),
+    ];
+    if kinds.contains(&FaultKind::ProgramFails) {
+        pairs.extend([
+            (UserFunction::FailOn { word: poison() }, UserFunction::Identity),
+            (UserFunction::KeyByFirstByte, UserFunction::FailOn { word: poison() }),
+            (UserFunction::Abandon { bytes: stream.below(9) }, UserFunction::Identity),
+            (UserFunction::Flaky { ratio: some }, UserFunction::Flaky { ratio: some }),
+            (UserFunction::Identity, UserFunction::Missing),
+        ]);
     }
+    if kinds.contains(&FaultKind::ProgramHangs) {
+        let bytes = stream.below(2_000);
+        pairs.extend([
+            (UserFunction::Hang { bytes }, UserFunction::Identity),
+            (UserFunction::KeyByFirstByte, UserFunction::Hang { bytes }),
+        ]);
+    }
+    if kinds.contains(&FaultKind::ProgramUnstable) {
+        let unstable = || (UserFunction::Unstable, UserFunction::Identity);
+        pairs.extend([unstable(), unstable(), unstable()]);
+    }
+    stream.pick(&pairs).clone()
 }
 
 /// Lines of words from a small vocabulary, so that keys repeat; some lines are empty, have tabs or strange bytes.

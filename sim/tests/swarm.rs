@@ -3,7 +3,7 @@
 //! `WINDROW_SEEDS` (how many) and `WINDROW_FROM` (the first) choose another swarm, `WINDROW_SEED` the seed to replay.
 
 use sim::scenario::Scenario;
-use sim::world::Outcome;
+use sim::world::{Outcome, Watch};
 use std::collections::BTreeMap;
 use std::panic::catch_unwind;
 
@@ -30,7 +30,7 @@ fn milliseconds_of(work: impl FnOnce()) -> u128 {
 /// Runs a seed; a panic of a machine becomes a violation like any other.
 fn judge(seed: u64) -> Result<Outcome, String> {
     let replay = format!("WINDROW_SEED={seed} cargo test -p sim --test swarm replay -- --nocapture");
-    match catch_unwind(|| sim::run(seed, None)) {
+    match catch_unwind(|| sim::run(Scenario::from_seed(seed), Watch::default())) {
         Ok(outcome) if outcome.violations.is_empty() => Ok(outcome),
         Ok(outcome) => Err(format!("{replay}\n  {}", outcome.violations[0])),
         Err(panic) => {
@@ -87,7 +87,8 @@ fn a_seed_gives_the_same_run_twice() {
 fn replay() {
     let Some(seed) = variable("WINDROW_SEED") else { return };
     println!("{:#?}", Scenario::from_seed(seed).faults);
-    let outcome = sim::run(seed, Some(Box::new(|line| println!("{line}"))));
+    let transcript: Option<sim::trace::Transcript> = Some(Box::new(|line| println!("{line}")));
+    let outcome = sim::run(Scenario::from_seed(seed), Watch { transcript, observer: None });
     for report in outcome.job_reports() {
         println!("{report:#?}");
     }

@@ -99,7 +99,7 @@ impl Manager {
             }
             Fault::Shuffle => {
                 if let Cause::RunCorrupt { map } | Cause::RunUnfetchable { map, .. } = failure.cause {
-                    self.revoke_output(map);
+                    self.revoke_bad_output(map);
                 }
                 failures.shuffle >= SHUFFLE_FAILURES_PER_TASK
             }
@@ -183,6 +183,19 @@ impl Manager {
         execution.maps.waiting.insert(map_index);
         self.push_output(map.job, OutputEntry { map_index, location: None });
         true
+    }
+
+    /// Takes back a map's output that its holder does not give, or not as it was: the map runs elsewhere if it can.
+    /// Returns whether it counted.
+    pub(super) fn revoke_bad_output(&mut self, map: AttemptId) -> bool {
+        let holder =
+            self.jobs.active(map.job).and_then(|job| job.winner(map.task)).map(|winner| winner.holder);
+        let counted = self.revoke_output(map);
+        if let (true, Some(holder), Some(execution)) = (counted, holder, self.executions.get_mut(&map.job)) {
+            let (tasks, index) = execution.tasks_of(map.task);
+            tasks.avoid(index, holder);
+        }
+        counted
     }
 
     /// Takes back the map outputs on workers that are gone, if a reduce still has to gather runs.

@@ -256,7 +256,7 @@ impl Manager {
             return;
         }
         tracing::warn!(%attempt, "a run cannot be had: {cause}");
-        if !self.revoke_output(map) {
+        if !self.revoke_bad_output(map) {
             return;
         }
         let Some(execution) = self.executions.get_mut(&map.job) else { return };

@@ -13,7 +13,7 @@
 
 use super::frame::{self, Frame, FrameKind, TooLong};
 use super::message::{Hello, HelloAnswer, Role};
-use super::{MAGIC, PROTOCOL_VERSION, Violation};
+use super::{MAGIC, PROTOCOL_VERSION, Violation, preamble};
 use crate::limits::UNSENT_BYTES_MAX;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -210,31 +210,34 @@ impl Connection {
     /// so that the peer can tell its user what it met.
     fn take_preamble(&mut self) -> Result<bool, Violation> {
         let bytes = &self.inbound[self.consumed..];
-        let seen = bytes.len().min(MAGIC.len());
-        let is_ours = bytes[..seen] == MAGIC[..seen];
-        if is_ours && bytes.len() < PREAMBLE_BYTES {
+        let (magic, version) = bytes.split_at(bytes.len().min(MAGIC.len()));
+        let wrong_bits: u32 =
+            magic.iter().zip(MAGIC).map(|(theirs, ours)| (theirs ^ ours).count_ones()).sum();
+        if wrong_bits == 0 && bytes.len() < PREAMBLE_BYTES {
             return Ok(false);
         }
-        let version = is_ours.then(|| {
-            let version = bytes[MAGIC.len()..PREAMBLE_BYTES].try_into().expect("the preamble is all there");
-            u32::from_le_bytes(version)
-        });
+        let theirs = match (wrong_bits, version) {
+            (0, [v0, v1, w0, w1, ..]) if [*w0, *w1] == [!v0, !v1] => {
+                Ok(u32::from(u16::from_le_bytes([*v0, *v1])))
+            }
+            // One of ours, damaged on its way: dialling again will do.
+            (0 | 1, _) => Err(Violation::Checksum),
+            (2.., _) => Err(Violation::Magic),
+        };
         if let Side::Acceptor { .. } = self.side {
             self.append_preamble();
         }
-        match version {
-            None => Err(Violation::Magic),
-            Some(PROTOCOL_VERSION) => {
+        match theirs? {
+            PROTOCOL_VERSION => {
                 self.consumed += PREAMBLE_BYTES;
                 Ok(true)
             }
-            Some(theirs) => Err(Violation::Version { theirs }),
+            theirs => Err(Violation::Version { theirs }),
         }
     }
 
     fn append_preamble(&mut self) {
-        self.outbound.extend_from_slice(&MAGIC);
-        self.outbound.extend_from_slice(&PROTOCOL_VERSION.to_le_bytes());
+        self.outbound.extend_from_slice(&preamble(PROTOCOL_VERSION));
     }
 
     /// Queues a message.

@@ -1,7 +1,8 @@
 //! The bytes of one frame: owns the header, the checksum and the codec.
 //!
-//! A frame is its payload's length (u32), its kind (u8), a CRC-32 of length, kind and payload (u32), all little-endian,
-//! then the payload. The length is bounded before anything is read, the payload decodes whole or not at all.
+//! A frame is its payload's length (u32), its kind (u8), a CRC-32 of these two (u32), a CRC-32 of all that and the payload
+//! (u32), all little-endian, then the payload. The length is bounded and known to be right before anything is waited for, the
+//! payload decodes whole or not at all.
 
 use super::Violation;
 use crate::limits::FRAME_BYTES_MAX;
@@ -10,7 +11,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// Bytes before the payload.
-pub const HEADER_BYTES: usize = 9;
+pub const HEADER_BYTES: usize = 13;
+/// Where the checksum of the payload stands.
+const PAYLOAD_CHECKSUM: usize = 9;
 
 const CODEC: bincode::config::Configuration = bincode::config::standard();
 
@@ -65,14 +68,20 @@ fn seal(frame: &mut [u8], kind: FrameKind) {
     let length = u32::try_from(payload.len()).expect("a frame's length fits its field");
     header[..4].copy_from_slice(&length.to_le_bytes());
     header[4] = kind_byte(kind);
-    let checksum = checksum(&header[..5], payload);
-    header[5..].copy_from_slice(&checksum.to_le_bytes());
+    let announced = crc32fast::hash(&header[..5]);
+    header[5..PAYLOAD_CHECKSUM].copy_from_slice(&announced.to_le_bytes());
+    let whole = checksum(&header[..PAYLOAD_CHECKSUM], payload);
+    header[PAYLOAD_CHECKSUM..].copy_from_slice(&whole.to_le_bytes());
 }
 
 /// The first frame in `bytes`, or `None` if it is not all there yet.
 pub fn parse(bytes: &[u8]) -> Result<Option<Frame<'_>>, Violation> {
     let Some((header, rest)) = bytes.split_first_chunk::<HEADER_BYTES>() else { return Ok(None) };
-    let [l0, l1, l2, l3, kind_byte, c0, c1, c2, c3] = *header;
+    let [l0, l1, l2, l3, kind_byte, h0, h1, h2, h3, c0, c1, c2, c3] = *header;
+    // A length that is wrong would have its reader wait for bytes that never come.
+    if crc32fast::hash(&header[..5]) != u32::from_le_bytes([h0, h1, h2, h3]) {
+        return Err(Violation::Checksum);
+    }
     let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
     if length > FRAME_BYTES_MAX {
         return Err(Violation::FrameTooLong { length_bytes: length as u64 });
@@ -83,7 +92,7 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Frame<'_>>, Violation> {
         2.. => return Err(Violation::FrameKind),
     };
     let Some(payload) = rest.get(..length) else { return Ok(None) };
-    if checksum(&header[..5], payload) != u32::from_le_bytes([c0, c1, c2, c3]) {
+    if checksum(&header[..PAYLOAD_CHECKSUM], payload) != u32::from_le_bytes([c0, c1, c2, c3]) {
         return Err(Violation::Checksum);
     }
     Ok(Some(Frame { kind, payload, length_bytes: HEADER_BYTES + length }))

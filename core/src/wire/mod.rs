@@ -23,7 +23,15 @@ use core::fmt;
 pub const MAGIC: [u8; 8] = *b"WINDROW\n";
 
 /// The version of all that is said; peers of different versions refuse each other.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
+
+/// What either side of a stream sends before all else: the magic, the version (u16), and its complement (u16), so that a
+/// damaged version is not taken for another one.
+pub const fn preamble(version: u32) -> [u8; 12] {
+    let [m0, m1, m2, m3, m4, m5, m6, m7] = MAGIC;
+    let [low, high, _, _] = version.to_le_bytes();
+    [m0, m1, m2, m3, m4, m5, m6, m7, low, high, !low, !high]
+}
 
 /// What a peer did that ends its connection.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 use super::connection::{Connection, Incoming};
 use super::message::{FromClient, Heartbeat, Role};
-use super::{MAGIC, PROTOCOL_VERSION, Violation, datagram, frame};
+use super::{MAGIC, PROTOCOL_VERSION, Violation, datagram, frame, preamble};
 use crate::ids::{JobId, SessionId};
 use crate::limits::{DATAGRAM_BYTES_MAX, FRAME_BYTES_MAX, UNSENT_BYTES_MAX};
 use alloc::string::String;
@@ -67,8 +67,8 @@ proptest! {
         frame::append_message(&mut bytes, &text).unwrap();
         let bit = bit % (bytes.len() * 8);
         bytes[bit / 8] ^= 1 << (bit % 8);
-        // A length that grew leaves the frame incomplete: the end of the stream tells.
-        prop_assert!(!matches!(frame::parse(&bytes), Ok(Some(_))));
+        // At once: whoever waits for the rest of a length that is wrong waits for ever.
+        prop_assert!(frame::parse(&bytes).is_err());
     }
 
     #[test]
@@ -105,14 +105,26 @@ fn garbage_is_answered_by_the_preamble_and_refused() {
 
 #[test]
 fn another_version_is_named_to_both_sides() {
-    let mut hello = b"WINDROW\n".to_vec();
-    hello.extend_from_slice(&(PROTOCOL_VERSION + 1).to_le_bytes());
+    let hello = preamble(PROTOCOL_VERSION + 1);
     let mut acceptor = Connection::accept("c", &[Role::Worker]);
     acceptor.receive(&hello);
     assert_eq!(acceptor.poll(), Err(Violation::Version { theirs: PROTOCOL_VERSION + 1 }));
     let mut dialler = Connection::dial("c", Role::Worker);
     dialler.receive(&hello);
     assert_eq!(dialler.poll(), Err(Violation::Version { theirs: PROTOCOL_VERSION + 1 }));
+}
+
+#[test]
+fn a_preamble_with_a_flipped_bit_is_damaged_and_no_other_program_or_version() {
+    let ours = preamble(PROTOCOL_VERSION);
+    for bit in 0..ours.len() * 8 {
+        let mut damaged = ours;
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        let mut acceptor = Connection::accept("c", &[Role::Worker]);
+        acceptor.receive(&damaged);
+        assert_eq!(acceptor.poll(), Err(Violation::Checksum), "bit {bit}");
+    }
+    assert!(!Violation::Checksum.is_final());
 }
 
 #[test]
@@ -135,11 +147,21 @@ fn a_role_that_is_not_served_is_refused() {
     assert_eq!(dialler.poll(), Err(Violation::RoleNotServed));
 }
 
+/// The header of a frame of so many bytes, as far as it tells that.
+fn announced(length: u32) -> Vec<u8> {
+    let mut header = vec![0; frame::HEADER_BYTES];
+    header[..4].copy_from_slice(&length.to_le_bytes());
+    let checksum = crc32fast::hash(&header[..5]);
+    header[5..9].copy_from_slice(&checksum.to_le_bytes());
+    header
+}
+
 #[test]
 fn a_frame_that_announces_too_much_is_refused_before_it_comes() {
-    let mut bytes = vec![0; frame::HEADER_BYTES];
-    bytes[..4].copy_from_slice(&u32::MAX.to_le_bytes());
-    assert_eq!(frame::parse(&bytes), Err(Violation::FrameTooLong { length_bytes: u64::from(u32::MAX) }));
+    for length in [FRAME_BYTES_MAX as u32 + 1, u32::MAX] {
+        let refused = Violation::FrameTooLong { length_bytes: u64::from(length) };
+        assert_eq!(frame::parse(&announced(length)), Err(refused));
+    }
 }
 
 #[test]
@@ -158,14 +180,12 @@ fn what_follows_a_message_in_its_frame_is_a_violation() {
 }
 
 #[test]
-fn a_frame_may_be_as_long_as_is_allowed_and_no_longer() {
+fn a_frame_may_be_as_long_as_is_allowed() {
     let mut bytes = Vec::new();
     frame::append_raw(&mut bytes, &vec![7; FRAME_BYTES_MAX]);
+    assert_eq!(frame::parse(&announced(FRAME_BYTES_MAX as u32)), Ok(None), "the rest is waited for");
     let whole = frame::parse(&bytes).unwrap().expect("it is all there");
     assert_eq!((whole.payload.len(), whole.length_bytes), (FRAME_BYTES_MAX, bytes.len()));
-    let length_bytes = FRAME_BYTES_MAX as u64 + 1;
-    bytes[..4].copy_from_slice(&(length_bytes as u32).to_le_bytes());
-    assert_eq!(frame::parse(&bytes), Err(Violation::FrameTooLong { length_bytes }));
 }
 
 #[test]

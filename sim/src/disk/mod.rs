@@ -1,28 +1,47 @@
 //! Disks: owns the files of the shared storage and of each worker's scratch, in memory, as Unix has them.
 //!
-//! A file is an inode: it lives on while it is open, whatever becomes of its name. Never draws a delay or decides when
-//! something happens. Invariant: every entry but the root lies in a directory, every inode is named once or open.
+//! A file is an inode: it lives on while it is open, whatever becomes of its name. Never draws a delay or
+//! decides when something happens. A process that dies loses nothing of what it wrote; power that is lost may
+//! take the unsynced. Invariant: every entry but the root lies in a directory, every file's inode is named
+//! once or open.
 
+mod faults;
 mod files;
+mod list_inputs;
+mod medium;
+mod partly;
+mod power;
 mod requests;
 
 pub use files::perform_file_request;
+pub use medium::PowerLoss;
+pub use partly::{is_durable_file_request, is_durable_write, perform_file_request_partly};
 pub use requests::{OpenFiles, Performed, Volume, Volumes};
 
+use faults::Faults;
+use medium::{Medium, Place, ROOT, write_into};
 use std::collections::BTreeMap;
 use windrow_core::failure::{OsError, OsErrorKind};
 use windrow_core::job::{FileIdentity, PathBytes};
 use windrow_core::time::Time;
 
-/// A file by number, whatever its name.
+/// A file or a directory by number, whatever its name.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Inode(u64);
 
 /// What stands under a path.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 enum Entry {
-    Directory,
+    Directory(Inode),
     File(Inode),
+}
+
+impl Entry {
+    fn inode(self) -> Inode {
+        match self {
+            Entry::Directory(inode) | Entry::File(inode) => inode,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -39,12 +58,14 @@ pub struct FileSystem {
     entries: BTreeMap<Vec<u8>, Entry>,
     files: BTreeMap<Inode, File>,
     inodes: u64,
+    faults: Faults,
+    /// What would be left without power; `None` where power is never lost.
+    medium: Option<Medium>,
 }
 
 impl Default for FileSystem {
     fn default() -> FileSystem {
-        let entries = BTreeMap::from([(b"/".to_vec(), Entry::Directory)]);
-        FileSystem { entries, files: BTreeMap::new(), inodes: 0 }
+        FileSystem::volatile(false)
     }
 }
 
@@ -73,6 +94,17 @@ fn inside(path: &[u8]) -> (Vec<u8>, Vec<u8>) {
 }
 
 impl FileSystem {
+    /// An empty one. Only one that is volatile can lose power; it remembers what it takes to do so.
+    pub fn volatile(volatile: bool) -> FileSystem {
+        FileSystem {
+            entries: BTreeMap::from([(b"/".to_vec(), Entry::Directory(ROOT))]),
+            files: BTreeMap::new(),
+            inodes: ROOT.0,
+            faults: Faults::default(),
+            medium: volatile.then(Medium::default),
+        }
+    }
+
     /// Whether something is there.
     pub fn exists(&self, path: &PathBytes) -> bool {
         self.entries.contains_key(&path.0)
@@ -103,12 +135,13 @@ impl FileSystem {
     /// Makes one directory; one that is there counts as made.
     pub fn create_directory(&mut self, path: &PathBytes) -> Result<(), OsError> {
         match self.entries.get(&path.0) {
-            Some(Entry::Directory) => return Ok(()),
+            Some(Entry::Directory(_)) => return Ok(()),
             Some(Entry::File(_)) => return Err(error(OsErrorKind::Exists)),
             None => {}
         }
         self.parent_is_there(path)?;
-        self.entries.insert(path.0.clone(), Entry::Directory);
+        let inode = self.next_inode();
+        self.link(path, Entry::Directory(inode));
         Ok(())
     }
 
@@ -120,26 +153,33 @@ impl FileSystem {
         self.create_directory(path)
     }
 
-    /// Makes a file that holds `contents`; one that is there is replaced.
+    /// Makes a file that holds `contents`; one that is there is emptied first.
     pub fn write_file(&mut self, path: &PathBytes, contents: &[u8], now: Time) -> Result<(), OsError> {
-        match self.entries.get(&path.0) {
-            Some(Entry::Directory) => return Err(error(OsErrorKind::IsADirectory)),
-            Some(Entry::File(_)) => self.remove_file(path)?,
-            None => {}
-        }
-        let inode = self.create(path, now)?;
-        self.write(inode, 0, contents, now);
+        let inode = if self.exists(path) {
+            let inode = self.open(path)?;
+            self.truncate(inode, now);
+            inode
+        } else {
+            self.create(path, now)?
+        };
+        let written = self.write(inode, 0, contents, now);
         self.close(inode);
-        Ok(())
+        written
+    }
+
+    /// Syncs the contents of the file at `path`.
+    pub fn sync_file(&mut self, path: &PathBytes) -> Result<(), OsError> {
+        let inode = self.file_at(path)?;
+        self.sync(inode)
     }
 
     /// Removes a file by name; one that is not there counts as removed.
     pub fn remove_file(&mut self, path: &PathBytes) -> Result<(), OsError> {
         match self.entries.get(&path.0) {
             None => Ok(()),
-            Some(Entry::Directory) => Err(error(OsErrorKind::IsADirectory)),
+            Some(Entry::Directory(_)) => Err(error(OsErrorKind::IsADirectory)),
             Some(Entry::File(_)) => {
-                self.unlink(&path.0);
+                self.unlink(path);
                 Ok(())
             }
         }
@@ -150,12 +190,12 @@ impl FileSystem {
         match self.entries.get(&path.0) {
             None => return Ok(()),
             Some(Entry::File(_)) => return Err(error(OsErrorKind::NotADirectory)),
-            Some(Entry::Directory) => {}
+            Some(Entry::Directory(_)) => {}
         }
-        for below in self.tree(path) {
-            self.unlink(&below.0);
+        for below in self.tree(path).into_iter().rev() {
+            self.unlink(&below);
         }
-        self.unlink(&path.0);
+        self.unlink(path);
         Ok(())
     }
 
@@ -169,6 +209,7 @@ impl FileSystem {
         if to.0.starts_with(&inside(&from.0).0) {
             return Err(error(OsErrorKind::Other));
         }
+        self.note(entry.inode(), Some(from), Some(to));
         for below in self.tree(from) {
             if let Some(moved) = self.entries.remove(&below.0) {
                 self.entries.insert([&to.0, &below.0[from.0.len()..]].concat(), moved);
@@ -179,13 +220,17 @@ impl FileSystem {
         Ok(())
     }
 
-    /// Syncs a directory's entries: for now only looks whether it is one.
-    pub fn sync_directory(&self, path: &PathBytes) -> Result<(), OsError> {
-        match self.entries.get(&path.0) {
-            Some(Entry::Directory) => Ok(()),
-            Some(Entry::File(_)) => Err(error(OsErrorKind::NotADirectory)),
-            None => Err(error(OsErrorKind::NotFound)),
+    /// Syncs what entered and left a directory.
+    pub fn sync_directory(&mut self, path: &PathBytes) -> Result<(), OsError> {
+        let directory = self.directory_at(path)?;
+        let synced = self.faults.strike_sync();
+        if let Some(medium) = &mut self.medium {
+            match synced {
+                Ok(()) => medium.sync_directory(directory),
+                Err(_) => medium.give_up_directory(directory),
+            }
         }
+        synced
     }
 
     /// Opens the file at `path`.
@@ -201,11 +246,12 @@ impl FileSystem {
             return Err(error(OsErrorKind::Exists));
         }
         self.parent_is_there(path)?;
-        self.inodes += 1;
-        let inode = Inode(self.inodes);
-        self.entries.insert(path.0.clone(), Entry::File(inode));
-        self.files
-            .insert(inode, File { modified_ns: nanoseconds(now), named: true, opened: 1, ..File::default() });
+        let (inode, modified_ns) = (self.next_inode(), nanoseconds(now));
+        self.files.insert(inode, File { modified_ns, named: true, opened: 1, ..File::default() });
+        if let Some(medium) = &mut self.medium {
+            medium.file_made(inode, modified_ns);
+        }
+        self.link(path, Entry::File(inode));
         Ok(inode)
     }
 
@@ -216,20 +262,38 @@ impl FileSystem {
     }
 
     /// Up to `length` bytes of an open file, fewer only at its end.
-    pub fn read(&self, inode: Inode, offset: u64, length: usize) -> &[u8] {
+    pub fn read(&mut self, inode: Inode, offset: u64, length: usize) -> Result<&[u8], OsError> {
+        self.faults.strike_read()?;
         let bytes = &self.files[&inode].bytes;
         let start = bytes.len().min(usize::try_from(offset).unwrap_or(usize::MAX));
-        &bytes[start..bytes.len().min(start.saturating_add(length))]
+        Ok(&bytes[start..bytes.len().min(start.saturating_add(length))])
     }
 
-    /// Writes into an open file, over what is there and beyond its end.
-    pub fn write(&mut self, inode: Inode, offset: u64, written: &[u8], now: Time) {
-        let file = self.file(inode);
-        let start = usize::try_from(offset).expect("a simulated file fits into memory");
-        let end = start + written.len();
-        file.bytes.resize(file.bytes.len().max(end), 0);
-        file.bytes[start..end].copy_from_slice(written);
-        file.modified_ns = nanoseconds(now);
+    /// Writes into an open file, over what is there and beyond its end; of nothing, it does nothing.
+    pub fn write(&mut self, inode: Inode, offset: u64, bytes: &[u8], now: Time) -> Result<(), OsError> {
+        let (written, refused) = bytes.split_at(self.faults.take_room(bytes.len()));
+        if !written.is_empty() {
+            let offset = usize::try_from(offset).expect("a simulated file fits into memory");
+            let (file, modified_ns) = (self.file(inode), nanoseconds(now));
+            write_into(&mut file.bytes, offset, written);
+            file.modified_ns = modified_ns;
+            if let Some(medium) = &mut self.medium {
+                medium.written(inode, offset, written, modified_ns);
+            }
+        }
+        if refused.is_empty() { Ok(()) } else { Err(error(OsErrorKind::NoSpace)) }
+    }
+
+    /// Syncs the contents of an open file.
+    pub fn sync(&mut self, inode: Inode) -> Result<(), OsError> {
+        let synced = self.faults.strike_sync();
+        if let Some(medium) = &mut self.medium {
+            match synced {
+                Ok(()) => medium.sync(inode),
+                Err(_) => medium.give_up(inode),
+            }
+        }
+        synced
     }
 
     /// Closes an open file.
@@ -245,7 +309,7 @@ impl FileSystem {
     fn file_at(&self, path: &PathBytes) -> Result<Inode, OsError> {
         match self.entries.get(&path.0) {
             Some(Entry::File(inode)) => Ok(*inode),
-            Some(Entry::Directory) => Err(error(OsErrorKind::IsADirectory)),
+            Some(Entry::Directory(_)) => Err(error(OsErrorKind::IsADirectory)),
             None => {
                 self.parent_is_there(path)?;
                 Err(error(OsErrorKind::NotFound))
@@ -253,16 +317,69 @@ impl FileSystem {
         }
     }
 
-    fn parent_is_there(&self, path: &PathBytes) -> Result<(), OsError> {
-        let (parent, _) = path.split_name().ok_or_else(|| error(OsErrorKind::Exists))?;
-        self.sync_directory(&parent)
+    fn directory_at(&self, path: &PathBytes) -> Result<Inode, OsError> {
+        match self.entries.get(&path.0) {
+            Some(Entry::Directory(inode)) => Ok(*inode),
+            Some(Entry::File(_)) => Err(error(OsErrorKind::NotADirectory)),
+            None => Err(error(OsErrorKind::NotFound)),
+        }
     }
 
-    fn unlink(&mut self, path: &[u8]) {
-        if let Some(Entry::File(inode)) = self.entries.remove(path) {
+    fn parent_is_there(&self, path: &PathBytes) -> Result<(), OsError> {
+        let (parent, _) = path.split_name().ok_or_else(|| error(OsErrorKind::Exists))?;
+        self.directory_at(&parent).map(|_| ())
+    }
+
+    fn next_inode(&mut self) -> Inode {
+        self.inodes += 1;
+        Inode(self.inodes)
+    }
+
+    fn truncate(&mut self, inode: Inode, now: Time) {
+        let (file, modified_ns) = (self.file(inode), nanoseconds(now));
+        file.bytes.clear();
+        file.modified_ns = modified_ns;
+        if let Some(medium) = &mut self.medium {
+            medium.truncated(inode, modified_ns);
+        }
+    }
+
+    fn link(&mut self, path: &PathBytes, entry: Entry) {
+        self.note(entry.inode(), None, Some(path));
+        self.entries.insert(path.0.clone(), entry);
+    }
+
+    fn unlink(&mut self, path: &PathBytes) {
+        let Some(entry) = self.entries.get(&path.0).copied() else { return };
+        self.note(entry.inode(), Some(path), None);
+        self.entries.remove(&path.0);
+        if let Entry::File(inode) = entry {
             self.file(inode).named = false;
             self.forget_if_unreachable(inode);
         }
+    }
+
+    /// Tells the medium what is about to move; the directories on the way are there.
+    fn note(&mut self, inode: Inode, from: Option<&PathBytes>, to: Option<&PathBytes>) {
+        if self.medium.is_none() {
+            return;
+        }
+        let [from_place, to_place] = [from, to].map(|path| path.map(|path| self.place(path)));
+        let above = to.map_or_else(Vec::new, |path| self.above(path));
+        if let Some(medium) = &mut self.medium {
+            medium.moved(inode, from_place, to_place, above);
+        }
+    }
+
+    fn place(&self, path: &PathBytes) -> Place {
+        let (parent, name) = path.split_name().expect("the root stays where it is");
+        let directory = self.directory_at(&parent).expect("what is named lies in a directory");
+        Place { directory, name: name.to_vec() }
+    }
+
+    fn above(&self, path: &PathBytes) -> Vec<Inode> {
+        let parent = |path: &PathBytes| path.split_name().map(|(parent, _)| parent);
+        std::iter::successors(parent(path), parent).filter_map(|path| self.directory_at(&path).ok()).collect()
     }
 
     fn forget_if_unreachable(&mut self, inode: Inode) {

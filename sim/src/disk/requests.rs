@@ -29,14 +29,14 @@ pub struct Volumes<'a> {
 }
 
 impl Volumes<'_> {
-    fn volume(&mut self, volume: Volume) -> &mut FileSystem {
+    pub(super) fn volume(&mut self, volume: Volume) -> &mut FileSystem {
         match volume {
             Volume::Shared => self.shared,
             Volume::Scratch => self.scratch,
         }
     }
 
-    fn at(&mut self, path: &PathBytes) -> &mut FileSystem {
+    pub(super) fn at(&mut self, path: &PathBytes) -> &mut FileSystem {
         self.volume(volume_of(path))
     }
 }
@@ -95,20 +95,20 @@ impl OpenFiles {
             DiskRequest::Read { file, offset, length_bytes } => {
                 assert!(*length_bytes > 0, "a read of nothing");
                 let (volume, inode) = self.named(*file);
-                Ok(Performed::Bytes(volumes.volume(volume).read(inode, *offset, *length_bytes).to_vec()))
+                let bytes = volumes.volume(volume).read(inode, *offset, *length_bytes)?;
+                Ok(Performed::Bytes(bytes.to_vec()))
             }
             DiskRequest::Write { file, offset } => {
                 let (volume, inode) = self.named(*file);
-                volumes.volume(volume).write(inode, *offset, outgoing, now);
-                Ok(done(()))
+                volumes.volume(volume).write(inode, *offset, outgoing, now).map(done)
             }
             DiskRequest::Inspect { file } => {
                 let (volume, inode) = self.named(*file);
                 Ok(Performed::Answer(DiskReply::Opened(volumes.volume(volume).identity(inode))))
             }
             DiskRequest::Sync { file } => {
-                self.named(*file);
-                Ok(done(()))
+                let (volume, inode) = self.named(*file);
+                volumes.volume(volume).sync(inode).map(done)
             }
             DiskRequest::Close { file } => {
                 let (volume, inode) = self.named(*file);
@@ -128,7 +128,7 @@ impl OpenFiles {
         Performed::Answer(DiskReply::Opened(volumes.volume(volume).identity(inode)))
     }
 
-    fn named(&self, file: FileId) -> (Volume, Inode) {
+    pub(super) fn named(&self, file: FileId) -> (Volume, Inode) {
         *self.0.get(&file).unwrap_or_else(|| panic!("file {file} is not open"))
     }
 }

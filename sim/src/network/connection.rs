@@ -1,5 +1,6 @@
-//! One stream connection: owns its two ends and the bytes under way between them.
+//! One stream connection: owns its two ends, the bytes under way between them, and how much may be under way.
 
+use super::host_of;
 use crate::names::{Actor, Host};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -7,7 +8,7 @@ use windrow_core::ids::ConnectionId;
 use windrow_core::time::Time;
 
 /// Which end.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Side {
     /// Who dialled.
     Dialler,
@@ -16,6 +17,8 @@ pub enum Side {
 }
 
 impl Side {
+    pub(super) const BOTH: [Side; 2] = [Side::Dialler, Side::Acceptor];
+
     /// The end across.
     pub fn other(self) -> Side {
         match self {
@@ -50,12 +53,34 @@ pub(super) struct Pipe {
     under_way: VecDeque<u8>,
     /// How many of them have arrived and were not taken.
     pub arrived: usize,
+    /// How many bytes were taken without the writer having heard of it.
+    pub unacknowledged: usize,
     /// When the last of them arrives.
     pub last: Time,
     /// The writer has more, for which there was no room.
     pub writer_waits: bool,
     /// The writer is about to write.
     pub writer_woken: bool,
+    /// Whoever should receive has forgotten the connection: what arrives is answered with a reset.
+    pub dead: bool,
+    /// Of the bytes that are written next, one bit is to be flipped: this one, counted around them.
+    pub flip: Option<u64>,
+}
+
+impl Pipe {
+    fn push(&mut self, bytes: &[u8]) {
+        let start = self.under_way.len();
+        self.under_way.extend(bytes);
+        if let Some(number) = self.flip.take_if(|_| !bytes.is_empty()) {
+            self.flip_bit(start, number);
+        }
+    }
+
+    /// Flips a bit of the bytes under way behind the first `start`, of which there are some.
+    pub fn flip_bit(&mut self, start: usize, number: u64) {
+        let bit = number % (8 * (self.under_way.len() - start) as u64);
+        self.under_way[start + (bit / 8) as usize] ^= 1 << (bit % 8);
+    }
 }
 
 #[derive(Debug)]
@@ -65,10 +90,6 @@ pub(super) struct Connection {
     to_dialler: Pipe,
     to_acceptor: Pipe,
     window_bytes: usize,
-    /// One end is gone and the other does not know.
-    pub silent: bool,
-    /// The system of the end that does not know will give up.
-    pub given_up: bool,
 }
 
 impl Connection {
@@ -86,8 +107,6 @@ impl Connection {
             to_dialler: Pipe::default(),
             to_acceptor: Pipe::default(),
             window_bytes,
-            silent: false,
-            given_up: false,
         }
     }
 
@@ -111,6 +130,11 @@ impl Connection {
         }
     }
 
+    /// From which host to which goes what is sent towards an end.
+    pub fn edge(&self, towards: Side) -> (Host, Host) {
+        (host_of(self.end(towards.other()).address), host_of(self.end(towards).address))
+    }
+
     pub fn pipe(&mut self, towards: Side) -> &mut Pipe {
         match towards {
             Side::Dialler => &mut self.to_dialler,
@@ -118,38 +142,48 @@ impl Connection {
         }
     }
 
+    fn pipe_ref(&self, towards: Side) -> &Pipe {
+        match towards {
+            Side::Dialler => &self.to_dialler,
+            Side::Acceptor => &self.to_acceptor,
+        }
+    }
+
     /// Bytes that can be written towards an end now.
     pub fn room(&self, towards: Side) -> usize {
-        let pipe = if towards == Side::Dialler { &self.to_dialler } else { &self.to_acceptor };
-        self.window_bytes - pipe.under_way.len()
+        let pipe = self.pipe_ref(towards);
+        self.window_bytes - pipe.under_way.len() - pipe.unacknowledged
     }
 
-    /// Whether bytes are on their way to an end.
-    pub fn holds_bytes(&self, towards: Side) -> bool {
-        self.room(towards) < self.window_bytes
+    /// Whether bytes were written towards an end that it has not taken.
+    pub fn has_under_way(&self, towards: Side) -> bool {
+        !self.pipe_ref(towards).under_way.is_empty()
     }
 
-    /// Puts bytes on their way; gives when they arrive, unless the end that they go to takes none any more.
-    pub fn send(&mut self, towards: Side, bytes: &[u8], time: Time) -> Option<Time> {
-        let (listens, silent) =
-            (matches!(self.end(towards).state, EndState::Open | EndState::Dialling), self.silent);
+    /// Whether some of them have not arrived.
+    pub fn awaits_bytes(&self, side: Side) -> bool {
+        self.pipe_ref(side).under_way.len() > self.pipe_ref(side).arrived
+    }
+
+    /// Puts bytes on their way that arrive at `time` or behind those before them; gives when.
+    pub fn send(&mut self, towards: Side, bytes: &[u8], time: Time) -> Time {
         let pipe = self.pipe(towards);
-        if !listens && !silent {
-            return None;
-        }
-        pipe.under_way.extend(bytes);
-        if silent {
-            return None;
-        }
+        pipe.push(bytes);
         pipe.last = pipe.last.max(time);
-        Some(pipe.last)
+        pipe.last
     }
 
-    /// Takes bytes that arrived at an end.
+    /// Takes bytes that arrived at an end; they are still to be acknowledged.
     pub fn take(&mut self, side: Side, count: usize) -> Vec<u8> {
         let pipe = self.pipe(side);
         pipe.arrived -= count;
+        pipe.unacknowledged += count;
         pipe.under_way.drain(..count).collect()
+    }
+
+    /// Nothing passes any more, either way.
+    pub fn kill(&mut self) {
+        (self.to_dialler.dead, self.to_acceptor.dead) = (true, true);
     }
 
     pub fn is_open(&self) -> bool {
@@ -158,19 +192,5 @@ impl Connection {
 
     pub fn is_over(&self) -> bool {
         self.dialler.state == EndState::Over && self.acceptor.state == EndState::Over
-    }
-
-    /// Whether what `side` writes reaches nobody, and it does not know.
-    pub fn writes_to_nobody(&self, side: Side) -> bool {
-        self.silent && self.end(side.other()).state == EndState::Over
-    }
-
-    /// The end that has written to a silent `host`.
-    pub fn unheard_writer(&self, host: Host) -> Option<Side> {
-        [Side::Dialler, Side::Acceptor].into_iter().find(|side| {
-            self.writes_to_nobody(*side)
-                && self.end(side.other()).actor.process.host == host
-                && self.holds_bytes(side.other())
-        })
     }
 }

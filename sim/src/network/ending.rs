@@ -1,20 +1,16 @@
 //! How connections end: owns who learns of it, when, and with what words; orderly, by a reset, or never.
 
 use super::connection::{EndState, Side};
-use super::{Delivery, Farewell, Network, Occurrence, error, host_of};
-use crate::names::{Actor, Host, ProcessId};
+use super::{Delivery, Farewell, Network, Occurrence, error};
+use crate::names::{Actor, ProcessId};
 use crate::schedule::Schedule;
-use crate::stream::Stream;
 use windrow_core::failure::{OsError, OsErrorKind};
 use windrow_core::ids::ConnectionId;
 use windrow_core::machine::NetworkEvent;
-use windrow_core::time::SECOND_US;
-
-/// After how long bytes that nobody acknowledges end a connection.
-const RETRANSMISSION_TIMEOUT_US: u64 = 900 * SECOND_US;
 
 impl Network {
-    /// Closes an end in good order: what it wrote still arrives, what is written to it is read and thrown away.
+    /// Closes an end in good order: what it wrote still arrives, what is written to it is read and thrown
+    /// away.
     pub fn close<E: From<Occurrence>>(
         &mut self,
         actor: Actor,
@@ -29,7 +25,7 @@ impl Network {
         }
         let here = actor.process.host;
         let own_us = self.delay_us(here, here);
-        schedule.after(own_us, Occurrence::Finish(id, side, None));
+        schedule.after(own_us, Occurrence::Closed(id, side));
         self.finish(id, side.other(), Farewell::Close, schedule);
     }
 
@@ -44,7 +40,7 @@ impl Network {
         self.datagram_ports.retain(|_, actor| actor.process != process);
         self.accepted.retain(|actor, _| actor.process != process);
         if farewell == Farewell::Silence {
-            self.dark.insert(process.host);
+            self.darken(process.host);
         }
         let own: Vec<(u64, Side)> = self
             .names
@@ -58,7 +54,7 @@ impl Network {
             let was_closing = connection.end(side).state == EndState::Closing;
             connection.end_mut(side).state = EndState::Over;
             if farewell == Farewell::Silence {
-                connection.silent |= !was_closing;
+                connection.pipe(side).dead |= !was_closing;
             } else if !was_closing {
                 self.finish(id, side.other(), farewell, schedule);
             }
@@ -66,25 +62,7 @@ impl Network {
         }
     }
 
-    /// Resets a connection that `stream` picks: either end learns of it in its own time. Gives its two ends.
-    pub fn reset_one<E: From<Occurrence>>(
-        &mut self,
-        stream: &mut Stream,
-        schedule: &mut Schedule<E>,
-    ) -> Option<(Actor, Actor)> {
-        let open: Vec<u64> = self
-            .connections
-            .iter()
-            .filter(|(_, connection)| connection.is_open())
-            .map(|(id, _)| *id)
-            .collect();
-        let id = (!open.is_empty()).then(|| *stream.pick(&open))?;
-        self.finish(id, Side::Dialler, Farewell::Reset, schedule);
-        self.finish(id, Side::Acceptor, Farewell::Reset, schedule);
-        let connection = &self.connections[&id];
-        Some((connection.end(Side::Dialler).actor, connection.end(Side::Acceptor).actor))
-    }
-
+    /// An end learns from across that the connection is over.
     pub(super) fn finished<E: From<Occurrence>>(
         &mut self,
         id: u64,
@@ -93,21 +71,61 @@ impl Network {
         schedule: &mut Schedule<E>,
     ) -> Option<(Actor, Delivery)> {
         let connection = self.connections.get_mut(&id)?;
-        let (state, arrived) = (connection.end(side).state, connection.pipe(side).arrived);
-        let (actor, name) = (connection.end(side).actor, connection.end(side).name);
+        let state = connection.end(side).state;
         if state == EndState::Over || (state == EndState::Dialling && side == Side::Acceptor) {
             return None;
         }
-        if error.is_none() && state == EndState::Open && arrived > 0 {
+        if error.is_some() || state == EndState::Closing {
+            return Some(self.tell_end(id, side, error));
+        }
+        if connection.pipe(side).dead {
+            return None;
+        }
+        let last = connection.pipe(side).last.max(schedule.now().after(1));
+        let arrived = connection.pipe(side).arrived;
+        if state == EndState::Dialling || connection.awaits_bytes(side) {
+            schedule.at(last, Occurrence::Finish(id, side, None));
+            return None;
+        }
+        if arrived > 0 {
             schedule.after(0, Occurrence::Finish(id, side, None));
             return self.deliver(id, side, arrived, schedule);
         }
-        self.end(id, side);
-        let event = match (state, error) {
-            (EndState::Dialling, Some(error)) => NetworkEvent::DialFailed { connection: name, error },
-            (_, error) => NetworkEvent::Closed { connection: name, error },
+        Some(self.tell_end(id, side, None))
+    }
+
+    /// An end that closed is told that it is done with.
+    pub(super) fn closed(&mut self, id: u64, side: Side) -> Option<(Actor, Delivery)> {
+        let state = self.connections.get(&id)?.end(side).state;
+        (state == EndState::Closing).then(|| self.tell_end(id, side, None))
+    }
+
+    /// The system of an end gives up sending again, unless all was acknowledged since. Whoever is across is
+    /// not told.
+    pub(super) fn give_up(
+        &mut self,
+        id: u64,
+        side: Side,
+        schedule: &Schedule<impl Sized>,
+    ) -> Option<(Actor, Delivery)> {
+        if !self.connections.contains_key(&id) || !self.is_held_for_too_long(id, side, schedule.now()) {
+            return None;
+        }
+        let connection = self.connection(id);
+        connection.kill();
+        let timeout = error(OsErrorKind::TimedOut, "connection timed out");
+        (connection.end(side).state != EndState::Over).then(|| self.tell_end(id, side, Some(timeout)))
+    }
+
+    fn tell_end(&mut self, id: u64, side: Side, error: Option<OsError>) -> (Actor, Delivery) {
+        let end = self.connections[&id].end(side);
+        let (actor, connection) = (end.actor, end.name);
+        let event = match (end.state, error) {
+            (EndState::Dialling, Some(error)) => NetworkEvent::DialFailed { connection, error },
+            (_, error) => NetworkEvent::Closed { connection, error },
         };
-        Some((actor, Delivery::Event(event)))
+        self.end(id, side);
+        (actor, Delivery::Event(event))
     }
 
     /// Lets an end learn that the connection is over: in order behind what was written to it, or at once.
@@ -118,21 +136,30 @@ impl Network {
         farewell: Farewell,
         schedule: &mut Schedule<E>,
     ) {
-        let connection = &self.connections[&id];
-        let (here, there) =
-            (host_of(connection.end(side).address), host_of(connection.end(side.other()).address));
-        let time = schedule.now().after(self.delay_us(there, here));
-        match farewell {
-            Farewell::Close => {
-                let time = time.max(self.connection(id).pipe(side).last);
-                schedule.at(time, Occurrence::Finish(id, side, None));
-            }
-            Farewell::Reset => {
-                let reset = error(OsErrorKind::Other, "connection reset by peer");
-                schedule.at(time, Occurrence::Finish(id, side, Some(reset)));
-            }
-            Farewell::Silence => {}
+        let (from, to) = self.connections[&id].edge(side);
+        let time = schedule.now().after(self.delay_us(from, to));
+        let pipe = self.connection(id).pipe(side);
+        let (time, error) = match farewell {
+            Farewell::Close => (time.max(pipe.last), None),
+            Farewell::Reset => (time, Some(error(OsErrorKind::Other, "connection reset by peer"))),
+            Farewell::Silence => return,
+        };
+        if !pipe.dead {
+            schedule.at(time, Occurrence::Finish(id, side, error));
         }
+    }
+
+    /// Answers what an end wrote to somebody who has forgotten the connection.
+    pub(super) fn refuse_bytes<E: From<Occurrence>>(
+        &mut self,
+        id: u64,
+        writer: Side,
+        schedule: &mut Schedule<E>,
+    ) {
+        let (from, to) = self.connections[&id].edge(writer);
+        let reset = error(OsErrorKind::Other, "connection reset by peer");
+        let delay_us = self.delay_us(from, to);
+        schedule.after(delay_us, Occurrence::Finish(id, writer, Some(reset)));
     }
 
     pub(super) fn end(&mut self, id: u64, side: Side) {
@@ -146,36 +173,9 @@ impl Network {
     pub(super) fn forget_if_over(&mut self, id: u64) {
         if self.connections[&id].is_over() {
             self.connections.remove(&id);
-        }
-    }
-
-    /// Bytes written to a host that is gone: it resets once it is back, or the system gives up in the end.
-    pub(super) fn end_unheard<E: From<Occurrence>>(
-        &mut self,
-        id: u64,
-        side: Side,
-        schedule: &mut Schedule<E>,
-    ) {
-        let there = host_of(self.connections[&id].end(side.other()).address);
-        if !self.dark.contains(&there) {
-            self.connection(id).silent = false;
-            self.finish(id, side, Farewell::Reset, schedule);
-        } else if !self.connection(id).given_up {
-            self.connection(id).given_up = true;
-            let timeout = Some(error(OsErrorKind::TimedOut, "connection timed out"));
-            schedule.after(RETRANSMISSION_TIMEOUT_US, Occurrence::Finish(id, side, timeout));
-        }
-    }
-
-    /// A host answers again: whoever has unacknowledged bytes for it is reset.
-    pub(super) fn lighten<E: From<Occurrence>>(&mut self, host: Host, schedule: &mut Schedule<E>) {
-        if !self.dark.remove(&host) {
-            return;
-        }
-        let waiting: Vec<(u64, Side)> =
-            self.connections.iter().filter_map(|(id, c)| c.unheard_writer(host).map(|s| (*id, s))).collect();
-        for (id, side) in waiting {
-            self.end_unheard(id, side, schedule);
+            if let Some(tap) = &mut self.tap {
+                tap.leave(id);
+            }
         }
     }
 }

@@ -1,29 +1,38 @@
-//! The network: owns who listens where, every stream connection and every datagram under way.
+//! The network: owns every stream connection and every datagram under way, and what happens to them.
 //!
-//! Bytes of a connection arrive in order, cut and joined anywhere, after a delay of its link; datagrams are lost, doubled
-//! and overtaken as the weather says. Never reads what passes. Invariant: each end of a connection is told of its
-//! end exactly once, as long as its process lives.
+//! Bytes of a connection arrive in order, cut and joined anywhere, after a delay of their link; datagrams as
+//! the weather says. `edge.rs` owns what is cut, `damage.rs` the faults of single connections. Only `tap.rs`
+//! reads what passes, and it changes nothing. Invariant: each end of a connection is told of its end at most
+//! once, and exactly once as long as its process lives and the other has not forgotten the connection
+//! ([`Farewell::Silence`], [`Network::forget_one`], a time-out).
 
 mod connection;
+mod damage;
+mod datagram;
+mod dialling;
+mod edge;
 mod ending;
+mod message_kind;
+mod tap;
 mod transfer;
+
+pub use datagram::{Datagram, Weather};
+pub use message_kind::{MessageKind, UnknownKind};
+pub use tap::Heard;
 
 use crate::names::{Actor, Host};
 use crate::schedule::Schedule;
-use crate::stream::{Ratio, Span, Stream};
+use crate::stream::{Span, Stream};
 use connection::{Connection, EndState, Side};
+use edge::{Held, Obstacle};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
+use tap::Tap;
 use windrow_core::failure::{OsError, OsErrorKind};
 use windrow_core::ids::ConnectionId;
 use windrow_core::machine::NetworkEvent;
-use windrow_core::time::SECOND_US;
-
-/// After how long a host that does not answer is given up by whoever dials it.
-const DIAL_TIMEOUT_US: u64 = 20 * SECOND_US;
-/// Bytes of a datagram at the most (RFC 768, less the headers).
-const DATAGRAM_BYTES_MAX: usize = 65_507;
+use windrow_core::time::Time;
 
 /// How a network is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,29 +43,6 @@ pub struct NetworkSetting {
     pub jitter: Span,
     /// Bytes that one direction of a connection holds, between these bounds.
     pub window_bytes: (u64, u64),
-}
-
-/// What becomes of datagrams.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Weather {
-    /// Lost.
-    pub dropped: Ratio,
-    /// Arriving twice.
-    pub doubled: Ratio,
-    /// Late enough to be overtaken.
-    pub late: Ratio,
-    /// By how much late.
-    pub lateness: Span,
-}
-
-impl Weather {
-    /// Every datagram arrives once, in time.
-    pub const FAIR: Weather = Weather {
-        dropped: Ratio::NEVER,
-        doubled: Ratio::NEVER,
-        late: Ratio::NEVER,
-        lateness: Span { least_us: 0, most_us: 0 },
-    };
 }
 
 /// How the peers of a process learn that it died.
@@ -77,15 +63,42 @@ pub enum Occurrence {
     Knock(u64),
     /// The dialler learns what came of it.
     Answer(u64, Result<(), OsError>),
+    /// A dial that was held back is given up, if it is still unanswered.
+    DialTimeout(u64),
     /// An end may write.
     Writable(u64, Side),
     /// So many more bytes arrive at an end.
     Arrive(u64, Side, usize),
-    /// An end learns that the connection is over.
+    /// An end reads of what has arrived.
+    Readable(u64, Side),
+    /// Whoever writes to an end learns that it has taken so many bytes.
+    Acknowledge(u64, Side, usize),
+    /// An end learns from across that the connection is over.
     Finish(u64, Side, Option<OsError>),
-    /// A datagram arrives at an address, from another, with these bytes.
-    #[allow(missing_docs)]
-    Datagram { from: SocketAddr, to: SocketAddr, bytes: Vec<u8> },
+    /// An end that closed is done with.
+    Closed(u64, Side),
+    /// An end that sent what was held back gives up, if it still is.
+    GiveUp(u64, Side),
+    /// A datagram arrives.
+    Datagram(Box<Datagram>),
+}
+
+impl Occurrence {
+    /// Which connection it is sent on, and towards which end, unless it happens at one place.
+    fn towards(&self) -> Option<(u64, Side)> {
+        match *self {
+            Occurrence::Knock(id) => Some((id, Side::Acceptor)),
+            Occurrence::Answer(id, _) => Some((id, Side::Dialler)),
+            Occurrence::Arrive(id, side, _) | Occurrence::Finish(id, side, _) => Some((id, side)),
+            Occurrence::Acknowledge(id, side, _) => Some((id, side.other())),
+            Occurrence::DialTimeout(_)
+            | Occurrence::Writable(..)
+            | Occurrence::Readable(..)
+            | Occurrence::Closed(..)
+            | Occurrence::GiveUp(..)
+            | Occurrence::Datagram(_) => None,
+        }
+    }
 }
 
 /// What a machine is to be told.
@@ -109,17 +122,26 @@ pub struct Network {
     links: BTreeMap<(Host, Host), Link>,
     listeners: BTreeMap<SocketAddr, Actor>,
     datagram_ports: BTreeMap<SocketAddr, Actor>,
-    dark: BTreeSet<Host>,
+    obstacles: BTreeMap<Obstacle, Vec<Held>>,
+    /// Hosts between which the weather is fair.
+    sheltered: BTreeSet<Host>,
     connections: BTreeMap<u64, Connection>,
     names: BTreeMap<(Actor, ConnectionId), (u64, Side)>,
     accepted: BTreeMap<Actor, u64>,
     next: u64,
+    tap: Option<Tap>,
 }
 
 #[derive(Debug)]
 struct Link {
     stream: Stream,
     latency_us: u64,
+    /// How fast bytes leave, if it is slow.
+    bytes_per_ms: Option<u64>,
+    /// When all that was to leave slowly has left.
+    free: Time,
+    /// Datagrams that can be delivered again.
+    delivered: VecDeque<Datagram>,
 }
 
 fn error(kind: OsErrorKind, text: &str) -> OsError {
@@ -136,80 +158,25 @@ impl Network {
             links: BTreeMap::new(),
             listeners: BTreeMap::new(),
             datagram_ports: BTreeMap::new(),
-            dark: BTreeSet::new(),
+            obstacles: BTreeMap::new(),
+            sheltered: BTreeSet::new(),
             connections: BTreeMap::new(),
             names: BTreeMap::new(),
             accepted: BTreeMap::new(),
             next: 0,
+            tap: None,
         }
     }
 
-    /// Lets `actor` be dialled at `address`.
-    pub fn listen<E: From<Occurrence>>(
-        &mut self,
-        address: SocketAddr,
-        actor: Actor,
-        schedule: &mut Schedule<E>,
-    ) {
-        assert!(self.listeners.insert(address, actor).is_none(), "{address} is in use");
-        self.lighten(actor.process.host, schedule);
+    /// Reads the messages of all connections dialled from now on, and of all datagrams, for
+    /// [`Network::heard`].
+    pub fn tap(&mut self) {
+        self.tap.get_or_insert_default();
     }
 
-    /// Lets datagrams to `address` reach `actor`, and its own come from there.
-    pub fn bind_datagrams(&mut self, address: SocketAddr, actor: Actor) {
-        assert!(self.datagram_ports.insert(address, actor).is_none(), "{address} is in use");
-    }
-
-    /// Opens a connection for `actor`, which calls it `name`.
-    pub fn dial<E: From<Occurrence>>(
-        &mut self,
-        actor: Actor,
-        name: ConnectionId,
-        to: SocketAddr,
-        schedule: &mut Schedule<E>,
-    ) {
-        let id = self.next;
-        self.next += 1;
-        let (least, most) = self.setting.window_bytes;
-        let window = self.link(actor.process.host, host_of(to)).stream.between(least, most) as usize;
-        let local = actor.process.host.address(32_768 + (id % 28_000) as u16);
-        self.connections.insert(id, Connection::dialled(actor, name, local, to, window));
-        let clash = self.names.insert((actor, name), (id, Side::Dialler));
-        assert!(clash.is_none(), "{actor} dials with a name in use, {name}");
-        let delay_us = self.delay_us(actor.process.host, host_of(to));
-        schedule.after(delay_us, Occurrence::Knock(id));
-    }
-
-    /// Sends a datagram from `actor`'s port, or loses it.
-    pub fn send_datagram<E: From<Occurrence>>(
-        &mut self,
-        actor: Actor,
-        to: SocketAddr,
-        bytes: &[u8],
-        schedule: &mut Schedule<E>,
-    ) {
-        assert!(bytes.len() <= DATAGRAM_BYTES_MAX, "a datagram of {} bytes", bytes.len());
-        let from = self.datagram_ports.iter().find(|(_, owner)| **owner == actor);
-        let from = *from.expect("a datagram comes from a port").0;
-        let (here, there, weather) = (actor.process.host, host_of(to), self.weather);
-        let copies = {
-            let stream = &mut self.link(here, there).stream;
-            if stream.chance(weather.dropped) {
-                0
-            } else if stream.chance(weather.doubled) {
-                2
-            } else {
-                1
-            }
-        };
-        for _ in 0..copies {
-            let mut delay_us = self.delay_us(here, there);
-            let stream = &mut self.link(here, there).stream;
-            if stream.chance(weather.late) {
-                delay_us += stream.span_us(weather.lateness);
-            }
-            schedule.after(delay_us, Occurrence::Datagram { from, to, bytes: bytes.to_vec() });
-        }
+    /// The messages that what was told last completes, if the network is tapped.
+    pub fn heard(&mut self) -> Vec<Heard> {
+        self.tap.as_mut().map(Tap::heard).unwrap_or_default()
     }
 
     /// Lets something happen; gives what is to be told, and to whom.
@@ -218,9 +185,10 @@ impl Network {
         occurrence: Occurrence,
         schedule: &mut Schedule<E>,
     ) -> Option<(Actor, Delivery)> {
-        match occurrence {
+        match self.pass(occurrence, schedule)? {
             Occurrence::Knock(id) => self.knock(id, schedule),
-            Occurrence::Answer(id, answer) => self.answer(id, answer),
+            Occurrence::Answer(id, answer) => self.answer(id, answer, schedule),
+            Occurrence::DialTimeout(id) => self.give_up_dial(id),
             Occurrence::Writable(id, side) => {
                 let connection = self.connections.get_mut(&id)?;
                 connection.pipe(side.other()).writer_woken = false;
@@ -228,11 +196,35 @@ impl Network {
                 (end.state == EndState::Open).then_some((end.actor, Delivery::Writable(end.name)))
             }
             Occurrence::Arrive(id, side, count) => self.arrive(id, side, count, schedule),
-            Occurrence::Finish(id, side, error) => self.finished(id, side, error, schedule),
-            Occurrence::Datagram { from, to, bytes } => {
-                let actor = *self.datagram_ports.get(&to)?;
-                Some((actor, Delivery::Event(NetworkEvent::Datagram { from, bytes })))
+            Occurrence::Readable(id, side) => self.read(id, side, schedule),
+            Occurrence::Acknowledge(id, side, count) => {
+                self.acknowledged(id, side, count, schedule);
+                None
             }
+            Occurrence::Finish(id, side, error) => self.finished(id, side, error, schedule),
+            Occurrence::Closed(id, side) => self.closed(id, side),
+            Occurrence::GiveUp(id, side) => self.give_up(id, side, schedule),
+            Occurrence::Datagram(datagram) => self.deliver_datagram(*datagram, schedule.now()),
+        }
+    }
+
+    /// Whose machine might be told of an occurrence if it happened now. For a process that does not run now
+    /// it can be kept, in order, and happen later; but it must not be dropped.
+    pub fn recipient(&self, occurrence: &Occurrence) -> Option<Actor> {
+        if self.obstacle(occurrence).is_some() {
+            return None;
+        }
+        match *occurrence {
+            Occurrence::Knock(id) => self.dialled(id),
+            Occurrence::Answer(id, _) | Occurrence::DialTimeout(id) => self.living(id, Side::Dialler),
+            Occurrence::Writable(id, side)
+            | Occurrence::Arrive(id, side, _)
+            | Occurrence::Readable(id, side)
+            | Occurrence::Finish(id, side, _)
+            | Occurrence::Closed(id, side)
+            | Occurrence::GiveUp(id, side) => self.living(id, side),
+            Occurrence::Acknowledge(..) => None,
+            Occurrence::Datagram(ref datagram) => self.datagram_ports.get(&datagram.to).copied(),
         }
     }
 
@@ -241,58 +233,28 @@ impl Network {
         self.names.keys().copied()
     }
 
-    fn knock<E: From<Occurrence>>(
-        &mut self,
-        id: u64,
-        schedule: &mut Schedule<E>,
-    ) -> Option<(Actor, Delivery)> {
-        let connection = &self.connections[&id];
-        let (dialler, address) = (connection.end(Side::Dialler), connection.end(Side::Acceptor).address);
-        let (here, peer, abandoned) =
-            (dialler.actor.process.host, dialler.address, dialler.state != EndState::Dialling);
-        let back_us = self.delay_us(host_of(address), here);
-        let Some(actor) = self.listeners.get(&address).copied().filter(|_| !abandoned) else {
-            let answer = if self.dark.contains(&host_of(address)) {
-                (DIAL_TIMEOUT_US, error(OsErrorKind::TimedOut, "connection timed out"))
-            } else {
-                (back_us, error(OsErrorKind::ConnectionRefused, "connection refused"))
-            };
-            schedule.after(answer.0, Occurrence::Answer(id, Err(answer.1)));
-            self.connection(id).end_mut(Side::Acceptor).state = EndState::Over;
-            self.forget_if_over(id);
-            return None;
-        };
-        let number = self.accepted.entry(actor).or_insert(0);
-        let name = ConnectionId::accepted(*number);
-        *number += 1;
-        let answered = schedule.now().after(back_us);
-        self.connection(id).accept(actor, name, answered);
-        self.names.insert((actor, name), (id, Side::Acceptor));
-        schedule.at(answered, Occurrence::Answer(id, Ok(())));
-        Some((actor, Delivery::Event(NetworkEvent::Accepted { connection: name, peer })))
-    }
-
-    fn answer(&mut self, id: u64, answer: Result<(), OsError>) -> Option<(Actor, Delivery)> {
-        let end = self.connections.get_mut(&id)?.end_mut(Side::Dialler);
-        if end.state != EndState::Dialling {
-            return None;
-        }
-        let (actor, connection, local) = (end.actor, end.name, end.address);
-        let event = match answer {
-            Ok(()) => {
-                end.state = EndState::Open;
-                NetworkEvent::Connected { connection, local }
-            }
-            Err(error) => {
-                self.end(id, Side::Dialler);
-                NetworkEvent::DialFailed { connection, error }
-            }
-        };
-        Some((actor, Delivery::Event(event)))
-    }
-
     fn connection(&mut self, id: u64) -> &mut Connection {
         self.connections.get_mut(&id).expect("a connection is kept until both its ends are over")
+    }
+
+    /// Whose an end is, if it can still be told anything.
+    fn living(&self, id: u64, side: Side) -> Option<Actor> {
+        let end = self.connections.get(&id)?.end(side);
+        let lives = match end.state {
+            EndState::Dialling => side == Side::Dialler,
+            EndState::Open | EndState::Closing => true,
+            EndState::Over => false,
+        };
+        lives.then_some(end.actor)
+    }
+
+    /// Along which edge an occurrence goes, unless it happens at one place or comes too late for anybody.
+    fn edge(&self, occurrence: &Occurrence) -> Option<(Host, Host)> {
+        if let Occurrence::Datagram(datagram) = occurrence {
+            return Some((host_of(datagram.from), host_of(datagram.to)));
+        }
+        let (id, side) = occurrence.towards()?;
+        Some(self.connections.get(&id)?.edge(side))
     }
 
     fn link(&mut self, from: Host, to: Host) -> &mut Link {
@@ -300,7 +262,7 @@ impl Network {
         self.links.entry((from, to)).or_insert_with(|| {
             let mut stream = Stream::new(seed, &format!("link {from} > {to}"));
             let latency_us = stream.span_us(latency);
-            Link { stream, latency_us }
+            Link { stream, latency_us, bytes_per_ms: None, free: Time::ZERO, delivered: VecDeque::new() }
         })
     }
 

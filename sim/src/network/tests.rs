@@ -1,16 +1,34 @@
 //! The network alone: bytes in order whatever the cuts, exactly one end for each end, honest silence.
 
+mod damage;
+mod datagrams;
+mod edges;
+mod tap;
+
 use super::*;
 use crate::names::{Part, ProcessId};
-
-use windrow_core::time::MILLISECOND_US;
+use crate::stream::Ratio;
+use windrow_core::time::{MILLISECOND_US, SECOND_US};
 
 const CLIENT: ProcessId = ProcessId { host: Host::Client(0), life: 0 };
 const SERVER: ProcessId = ProcessId { host: Host::Manager, life: 0 };
 
+/// What happens in a test: on the network, or that the test looks at it.
+#[derive(Debug)]
+enum Event {
+    Network(Occurrence),
+    Look,
+}
+
+impl From<Occurrence> for Event {
+    fn from(occurrence: Occurrence) -> Event {
+        Event::Network(occurrence)
+    }
+}
+
 struct Pair {
     network: Network,
-    schedule: Schedule<Occurrence>,
+    schedule: Schedule<Event>,
     unsent: BTreeMap<(Actor, ConnectionId), Vec<u8>>,
     heard: BTreeMap<(Actor, ConnectionId), Vec<u8>>,
     pieces: usize,
@@ -62,23 +80,51 @@ impl Pair {
     }
 
     fn run(&mut self) {
-        while let Some(occurrence) = self.schedule.pop() {
-            let Some((actor, delivery)) = self.network.happen(occurrence, &mut self.schedule) else {
-                continue;
-            };
-            match delivery {
-                Delivery::Event(event) => self.events.push((actor, event)),
-                Delivery::Bytes(name, bytes) => {
-                    self.pieces += 1;
-                    self.heard.entry((actor, name)).or_default().extend(bytes);
-                }
-                Delivery::Writable(name) => {
-                    let unsent = self.unsent.entry((actor, name)).or_default();
-                    let count = self.network.write(actor, name, unsent, &mut self.schedule);
-                    unsent.drain(..count);
-                }
+        while let Some(event) = self.schedule.pop() {
+            if let Event::Network(occurrence) = event {
+                self.happen(occurrence);
             }
         }
+    }
+
+    fn run_for(&mut self, us: u64) {
+        self.schedule.after(us, Event::Look);
+        while let Some(Event::Network(occurrence)) = self.schedule.pop() {
+            self.happen(occurrence);
+        }
+    }
+
+    fn happen(&mut self, occurrence: Occurrence) {
+        let recipient = self.network.recipient(&occurrence);
+        let Some((actor, delivery)) = self.network.happen(occurrence, &mut self.schedule) else { return };
+        assert_eq!(recipient, Some(actor), "{delivery:?}");
+        match delivery {
+            Delivery::Event(event) => self.events.push((actor, event)),
+            Delivery::Bytes(name, bytes) => {
+                self.pieces += 1;
+                self.heard.entry((actor, name)).or_default().extend(bytes);
+            }
+            Delivery::Writable(name) => {
+                let unsent = self.unsent.entry((actor, name)).or_default();
+                let count = self.network.write(actor, name, unsent, &mut self.schedule);
+                unsent.drain(..count);
+            }
+        }
+    }
+
+    /// What an end has heard so far.
+    fn heard(&self, actor: Actor, name: ConnectionId) -> &[u8] {
+        self.heard.get(&(actor, name)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The kind of the error with which the only end of `of` came.
+    fn end_error(&self, of: Actor) -> Option<OsErrorKind> {
+        let [NetworkEvent::DialFailed { error, .. } | NetworkEvent::Closed { error: Some(error), .. }] =
+            self.ends(of)[..]
+        else {
+            return None;
+        };
+        Some(error.kind)
     }
 
     fn ends(&self, of: Actor) -> Vec<&NetworkEvent> {
@@ -166,11 +212,8 @@ fn a_dial_that_is_closed_at_any_moment_ends_once_on_either_side() {
         let mut pair = pair(seed);
         let name = pair.dial();
         for _ in 0..seed % 4 {
-            if let Some(occurrence) = pair.schedule.pop()
-                && let Some((actor, Delivery::Event(event))) =
-                    pair.network.happen(occurrence, &mut pair.schedule)
-            {
-                pair.events.push((actor, event));
+            if let Some(Event::Network(occurrence)) = pair.schedule.pop() {
+                pair.happen(occurrence);
             }
         }
         pair.network.close(client(), name, &mut pair.schedule);
@@ -196,41 +239,4 @@ fn a_silent_death_is_noticed_by_whoever_writes_once_the_host_is_back() {
     pair.run();
     assert!(matches!(pair.ends(client())[..], [NetworkEvent::Closed { error: Some(_), .. }]));
     assert!(pair.network.connections.is_empty());
-}
-
-#[test]
-fn a_reset_ends_both_sides_and_what_was_heard_is_a_beginning() {
-    for seed in 0..50 {
-        let mut pair = pair(seed);
-        let name = pair.dial();
-        pair.run();
-        let said = text(seed, 5_000);
-        pair.say(client(), name, &said);
-        pair.network.reset_one(&mut Stream::new(seed, "faults"), &mut pair.schedule).expect("one is open");
-        pair.run();
-        let heard = pair.heard.remove(&(server(), ConnectionId::accepted(0))).unwrap_or_default();
-        assert!(said.starts_with(&heard));
-        assert_eq!((pair.ends(client()).len(), pair.ends(server()).len()), (1, 1));
-        assert!(pair.network.connections.is_empty());
-    }
-}
-
-#[test]
-fn datagrams_follow_the_weather() {
-    let count = |weather| {
-        let mut pair = pair(5);
-        pair.network.bind_datagrams(CLIENT.host.control_address(), client());
-        pair.network.weather = weather;
-        for number in 0..200_u8 {
-            let to = SERVER.host.control_address();
-            pair.network.send_datagram(client(), to, &[number], &mut pair.schedule);
-        }
-        pair.run();
-        pair.events.len()
-    };
-    let certain = Ratio { numerator: 1, denominator: 1 };
-    assert_eq!(count(Weather::FAIR), 200);
-    assert_eq!(count(Weather { dropped: certain, ..Weather::FAIR }), 0);
-    assert_eq!(count(Weather { doubled: certain, ..Weather::FAIR }), 400);
-    assert!((50..150).contains(&count(Weather { dropped: Ratio::one_in(2), ..Weather::FAIR })));
 }

@@ -1,7 +1,8 @@
-//! Bytes on their way: owns when they leave, how they are cut and joined, and when they arrive.
+//! Bytes on their way: owns when they leave, how they are cut and joined, when they arrive, and what
+//! acknowledges them.
 
 use super::connection::{EndState, Side};
-use super::{Delivery, Network, Occurrence, host_of};
+use super::{Delivery, Network, Occurrence};
 use crate::names::Actor;
 use crate::schedule::Schedule;
 use crate::stream::Ratio;
@@ -30,32 +31,36 @@ impl Network {
     ) -> usize {
         let Some(&(id, side)) = self.names.get(&(actor, name)) else { return 0 };
         let connection = &self.connections[&id];
-        let towards = connection.end(side.other()).address;
-        let room = connection.room(side.other());
+        let towards = side.other();
+        let room = connection.room(towards);
         if connection.end(side).state != EndState::Open || unsent.is_empty() {
             return 0;
         }
-        let delay_us = self.delay_us(actor.process.host, host_of(towards));
+        let (here, there) = connection.edge(towards);
+        let delay_us = self.delay_us(here, there);
+        let Network { links, connections, .. } = self;
+        let link = links.get_mut(&(here, there)).expect("it has a delay");
+        let connection = connections.get_mut(&id).expect("it is open");
         let count = match unsent.len().min(room) {
             0 => 0,
-            most => self.link(actor.process.host, host_of(towards)).stream.portion(most),
+            most => link.stream.portion(most),
         };
-        let time = schedule.now().after(delay_us);
-        let arrival = self.connection(id).send(side.other(), &unsent[..count], time);
-        if let Some(arrival) = arrival.filter(|_| count > 0) {
-            schedule.at(arrival, Occurrence::Arrive(id, side.other(), count));
+        for (bytes, leaves) in link.pieces(&unsent[..count], schedule.now()) {
+            let arrives = connection.send(towards, bytes, leaves.after(delay_us));
+            schedule.at(arrives, Occurrence::Arrive(id, towards, bytes.len()));
+        }
+        if let Some(tap) = &mut self.tap {
+            tap.overhear(id, side, &unsent[..count], schedule.now());
         }
         if count < unsent.len() && count < room {
             self.wake_writer(id, side, schedule);
         } else {
-            self.connection(id).pipe(side.other()).writer_waits = count < unsent.len();
-        }
-        if self.connections[&id].writes_to_nobody(side) {
-            self.end_unheard(id, side, schedule);
+            self.connection(id).pipe(towards).writer_waits = count < unsent.len();
         }
         count
     }
 
+    /// More bytes arrive at an end.
     pub(super) fn arrive<E: From<Occurrence>>(
         &mut self,
         id: u64,
@@ -64,19 +69,41 @@ impl Network {
         schedule: &mut Schedule<E>,
     ) -> Option<(Actor, Delivery)> {
         let connection = self.connections.get_mut(&id)?;
-        let (here, there) =
-            (host_of(connection.end(side).address), host_of(connection.end(side.other()).address));
         let pipe = connection.pipe(side);
-        pipe.arrived += count;
-        if connection.end(side).state != EndState::Open || connection.pipe(side).arrived == 0 {
+        if pipe.dead {
+            self.refuse_bytes(id, side.other(), schedule);
             return None;
         }
+        pipe.arrived += count;
+        match connection.end(side).state {
+            EndState::Open => self.read(id, side, schedule),
+            EndState::Dialling => None,
+            EndState::Closing | EndState::Over => {
+                let arrived = connection.pipe(side).arrived;
+                self.take(id, side, arrived, schedule);
+                None
+            }
+        }
+    }
+
+    /// An end reads some of what has arrived.
+    pub(super) fn read<E: From<Occurrence>>(
+        &mut self,
+        id: u64,
+        side: Side,
+        schedule: &mut Schedule<E>,
+    ) -> Option<(Actor, Delivery)> {
+        let connection = self.connections.get_mut(&id)?;
         let arrived = connection.pipe(side).arrived;
+        if connection.end(side).state != EndState::Open || arrived == 0 {
+            return None;
+        }
+        let (there, here) = connection.edge(side);
         let hold_us = self.delay_us(there, here);
         let stream = &mut self.link(there, here).stream;
         let taken = if stream.chance(Ratio::one_in(8)) { 0 } else { stream.portion(arrived) };
         if taken < arrived {
-            schedule.after(hold_us, Occurrence::Arrive(id, side, 0));
+            schedule.after(hold_us, Occurrence::Readable(id, side));
         }
         self.deliver(id, side, taken, schedule)
     }
@@ -91,24 +118,49 @@ impl Network {
         if count == 0 {
             return None;
         }
-        let bytes = self.connection(id).take(side, count);
-        if self.connection(id).pipe(side).writer_waits {
-            self.wake_writer(id, side.other(), schedule);
+        let bytes = self.take(id, side, count, schedule);
+        let (end, across) = (self.connections[&id].end(side), self.connections[&id].end(side.other()));
+        if let Some(tap) = &mut self.tap {
+            tap.hear(id, across.actor, (side, end.actor), count, schedule.now());
         }
-        let end = self.connections[&id].end(side);
         Some((end.actor, Delivery::Bytes(end.name, bytes)))
     }
 
-    pub(super) fn wake_writer<E: From<Occurrence>>(
+    /// Takes bytes that have arrived at an end, and acknowledges them.
+    fn take<E: From<Occurrence>>(
         &mut self,
         id: u64,
         side: Side,
+        count: usize,
+        schedule: &mut Schedule<E>,
+    ) -> Vec<u8> {
+        let bytes = self.connection(id).take(side, count);
+        if self.pass(Occurrence::Acknowledge(id, side, count), schedule).is_some() {
+            self.acknowledged(id, side, count, schedule);
+        }
+        bytes
+    }
+
+    /// The writer hears that bytes were taken across.
+    pub(super) fn acknowledged<E: From<Occurrence>>(
+        &mut self,
+        id: u64,
+        side: Side,
+        count: usize,
         schedule: &mut Schedule<E>,
     ) {
-        let connection = &self.connections[&id];
-        let (here, there) =
-            (host_of(connection.end(side).address), host_of(connection.end(side.other()).address));
-        let pipe = self.connection(id).pipe(side.other());
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let pipe = connection.pipe(side);
+        pipe.unacknowledged -= count;
+        if pipe.writer_waits {
+            self.wake_writer(id, side.other(), schedule);
+        }
+    }
+
+    fn wake_writer<E: From<Occurrence>>(&mut self, id: u64, side: Side, schedule: &mut Schedule<E>) {
+        let connection = self.connection(id);
+        let (here, there) = connection.edge(side.other());
+        let pipe = connection.pipe(side.other());
         if pipe.writer_woken {
             return;
         }

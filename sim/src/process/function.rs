@@ -2,6 +2,7 @@
 //!
 //! A function is named by a command line, as a program on a real worker is.
 
+use crate::scenario::FaultKind;
 use crate::stream::{Ratio, Stream};
 use serde::{Deserialize, Serialize};
 use windrow_core::job::{CommandLine, PathBytes};
@@ -32,6 +33,13 @@ pub enum UserFunction {
         /// How often, for each line.
         ratio: Ratio,
     },
+    /// Reads so many bytes at the most and prints nothing; then, or at the end of its input, it neither reads nor ends.
+    Hang {
+        /// How many.
+        bytes: u64,
+    },
+    /// A mapper that is not deterministic: `first byte<TAB>` and a digit that is drawn anew, for every line.
+    Unstable,
     /// A program that is not there.
     Missing,
 }
@@ -49,6 +57,8 @@ impl UserFunction {
             UserFunction::Flaky { ratio } => {
                 vec!["flaky".into(), ratio.numerator.to_string(), ratio.denominator.to_string()]
             }
+            UserFunction::Hang { bytes } => vec!["hang".into(), bytes.to_string()],
+            UserFunction::Unstable => vec!["unstable".into()],
             UserFunction::Missing => vec!["no-such-program".into()],
         };
         CommandLine { words: words.into_iter().map(|word: String| PathBytes(word.into_bytes())).collect() }
@@ -68,20 +78,39 @@ impl UserFunction {
             ["flaky", numerator, denominator] => UserFunction::Flaky {
                 ratio: Ratio { numerator: numerator.parse().ok()?, denominator: denominator.parse().ok()? },
             },
+            ["hang", bytes] => UserFunction::Hang { bytes: bytes.parse().ok()? },
+            ["unstable"] => UserFunction::Unstable,
             _ => return None,
         })
+    }
+
+    /// What a user would call wrong with it.
+    pub fn fault(&self) -> Option<FaultKind> {
+        match self {
+            UserFunction::Identity
+            | UserFunction::CountWords
+            | UserFunction::Sum
+            | UserFunction::KeyByFirstByte => None,
+            UserFunction::FailOn { .. }
+            | UserFunction::Abandon { .. }
+            | UserFunction::Flaky { .. }
+            | UserFunction::Missing => Some(FaultKind::ProgramFails),
+            UserFunction::Hang { .. } => Some(FaultKind::ProgramHangs),
+            UserFunction::Unstable => Some(FaultKind::ProgramUnstable),
+        }
     }
 
     /// Bytes of stdin that it reads at the most.
     pub fn reads_bytes_max(&self) -> u64 {
         match self {
-            UserFunction::Abandon { bytes } => *bytes,
+            UserFunction::Abandon { bytes } | UserFunction::Hang { bytes } => *bytes,
             UserFunction::Identity
             | UserFunction::CountWords
             | UserFunction::Sum
             | UserFunction::KeyByFirstByte
             | UserFunction::FailOn { .. }
             | UserFunction::Flaky { .. }
+            | UserFunction::Unstable
             | UserFunction::Missing => u64::MAX,
         }
     }
@@ -168,7 +197,10 @@ impl Computation {
                 }
                 output.extend(line);
             }
-            UserFunction::Abandon { .. } => {}
+            UserFunction::Unstable => {
+                output.extend([line[0].max(b' '), b'\t', b'0' + stream.below(10) as u8, b'\n']);
+            }
+            UserFunction::Abandon { .. } | UserFunction::Hang { .. } => {}
             UserFunction::Missing => panic!("a program that is not there does not run"),
         }
         Ok(())

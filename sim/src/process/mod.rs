@@ -58,6 +58,8 @@ pub enum Pulled {
 pub struct RunningProgram {
     computation: Computation,
     unread_limit: u64,
+    /// It never ends by itself.
+    hangs: bool,
     stdin: Pipe,
     stdin_closed: bool,
     stdout: Pipe,
@@ -73,6 +75,7 @@ impl RunningProgram {
         assert!(capacity > 0, "a pipe holds something");
         RunningProgram {
             unread_limit: function.reads_bytes_max(),
+            hangs: matches!(function, UserFunction::Hang { .. }),
             computation: Computation::new(function),
             stdin: Pipe::new(capacity),
             stdin_closed: false,
@@ -162,7 +165,9 @@ impl RunningProgram {
     fn read(&mut self, stream: &mut Stream) -> Life {
         let mut output = Vec::new();
         let readable = self.stdin.bytes.len().min(usize::try_from(self.unread_limit).unwrap_or(usize::MAX));
-        let result = if self.unread_limit == 0 {
+        let result = if self.hangs && (self.unread_limit == 0 || (readable == 0 && self.stdin_closed)) {
+            return Life::Blocked;
+        } else if self.unread_limit == 0 {
             self.ending = Some(ExitStatus::Code(0));
             Ok(())
         } else if readable > 0 {
@@ -283,6 +288,18 @@ mod tests {
     }
 
     #[test]
+    fn a_program_that_hangs_ends_only_when_it_is_killed() {
+        let mut stream = Stream::new(1, "program");
+        let mut program = RunningProgram::start(UserFunction::Hang { bytes: 3 }, 100);
+        program.write_stdin(b"0123456789");
+        program.close_stdin();
+        while program.step(&mut stream) == Life::Runs {}
+        assert_eq!(program.exited(), None);
+        program.kill();
+        assert_eq!(program.exited(), Some((ExitStatus::Signal(9), 7)));
+    }
+
+    #[test]
     fn a_command_line_names_its_function() {
         let functions = [
             UserFunction::Identity,
@@ -292,6 +309,8 @@ mod tests {
             UserFunction::FailOn { word: "bad".into() },
             UserFunction::Abandon { bytes: 4 },
             UserFunction::Flaky { ratio: Ratio::one_in(9) },
+            UserFunction::Hang { bytes: 7 },
+            UserFunction::Unstable,
         ];
         for function in functions {
             assert_eq!(UserFunction::of_command(&function.command()), Some(function));

@@ -1,14 +1,27 @@
-//! What a world is made of: owns the scenario as plain data (cluster, workload, faults) and draws one from a seed.
+//! What a world is made of: owns the scenario as plain data: cluster, workload, and what goes wrong.
 //!
-//! A run is a pure function of its scenario. Invariant of what is drawn: worker 0 always comes back, faults end, and
-//! every job has an outcome that the reference can tell.
+//! A run is a pure function of its scenario. Scenarios come from a seed ([`draw`]), from a text ([`text`]) or from tests.
+//! Invariant, kept by [`Scenario::check`]: what a scenario names is there, and the core of the cluster is healed in the end,
+//! so that every job has an outcome that the reference can tell.
 
-use crate::network::{Farewell, NetworkSetting, Weather};
+pub mod draw;
+pub mod fault;
+pub mod text;
+
+pub use fault::{DiskName, Fault, FaultKind, Moment, PlannedFault, Trigger};
+
+use crate::names::Host;
+use crate::network::NetworkSetting;
 use crate::node::Clock;
-use crate::stream::{Ratio, Span, Stream};
-use crate::workload::{self, JobSetting};
+use crate::process::UserFunction;
+use crate::stream::Span;
+use crate::workload::JobSetting;
 use serde::{Deserialize, Serialize};
-use windrow_core::time::{MILLISECOND_US, SECOND_US};
+
+/// Workers of a world at the most.
+pub const WORKERS_MAX: usize = 100;
+/// Jobs of a world at the most.
+pub const JOBS_MAX: usize = 100;
 
 /// How fast a host is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,33 +66,6 @@ pub struct WorkerSetting {
     pub sort_bytes: usize,
 }
 
-/// Something that goes wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Fault {
-    /// A worker's process dies, and perhaps another starts on its host, with empty scratch.
-    CrashWorker {
-        /// Which.
-        worker: u16,
-        /// How its peers learn of it.
-        farewell: Farewell,
-        /// After how long its host starts another.
-        back_after_us: Option<u64>,
-    },
-    /// One of the open connections is reset.
-    ResetConnection,
-    /// From now on datagrams fare like this.
-    Weather(Weather),
-}
-
-/// A fault and when it strikes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlannedFault {
-    /// When, in the world's time.
-    pub at_us: u64,
-    /// What.
-    pub fault: Fault,
-}
-
 /// A world to be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scenario {
@@ -93,137 +79,146 @@ pub struct Scenario {
     pub workers: Vec<WorkerSetting>,
     /// The jobs, each with a client of its own.
     pub jobs: Vec<JobSetting>,
+    /// The worker that is healed with the Manager; one of the workers.
+    pub capable: u16,
+    /// When the Manager, the capable worker and the clients are healed of all that lasts, and what has not struck by then
+    /// never will. All others are left in their failure until every user has heard how his job ended.
+    pub heal_us: u64,
     /// What goes wrong, in no particular order.
     pub faults: Vec<PlannedFault>,
 }
 
+/// Why something is no scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nonsense(pub String);
+
 impl Scenario {
-    /// The scenario of a seed. Each part draws from a stream of its own.
-    pub fn from_seed(seed: u64) -> Scenario {
-        let mut cluster = Stream::new(seed, "cluster");
-        let heartbeat_us = cluster.between(100, 2_000) * MILLISECOND_US;
-        let manager = ManagerSetting {
-            start_us: cluster.below(300 * MILLISECOND_US),
-            pace: pace(&mut cluster),
-            clock: clock(&mut cluster),
-            heartbeat_us,
-            lease_us: heartbeat_us * cluster.between(3, 6),
+    /// Says what makes no sense in it.
+    pub fn check(&self) -> Result<(), Nonsense> {
+        let nonsense = |what: String| Err(Nonsense(what));
+        let workers = self.workers.len();
+        if workers == 0 || workers > WORKERS_MAX || self.jobs.len() > JOBS_MAX {
+            return nonsense(format!("a world has 1 to {WORKERS_MAX} workers and at most {JOBS_MAX} jobs"));
+        }
+        if usize::from(self.capable) >= workers {
+            return nonsense(format!("there is no worker {} to be capable", self.capable));
+        }
+        if self.manager.heartbeat_us == 0 || self.manager.lease_us <= self.manager.heartbeat_us {
+            return nonsense("a lease is longer than the time between heartbeats, which is not zero".into());
+        }
+        for job in &self.jobs {
+            if job.split_bytes == 0 || job.reducer.is_some() != (job.reducers > 0) {
+                return nonsense(format!("{}: splits of no bytes, or reducers without reducer", job.output));
+            }
+            if job.hangs() && job.cancel_after_us.is_none() {
+                return nonsense(format!("{}: its programs hang, and nobody gives it up", job.output));
+            }
+        }
+        for PlannedFault { trigger, fault } in &self.faults {
+            let strange = self.hosts_of(trigger, fault).into_iter().find(|host| !self.has(*host));
+            if let Some(host) = strange {
+                return nonsense(format!("{fault:?}: there is no {host}"));
+            }
+            if let Fault::Cut { from, to, .. } | Fault::Trickle { from, to, .. } = fault
+                && from == to
+            {
+                return nonsense(format!("{fault:?}: a host is not cut from itself"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Clients of the scenario: one for each job, one for each that is submitted again, and who shuts down.
+    pub fn clients(&self) -> u16 {
+        2 * self.jobs.len() as u16 + 1
+    }
+
+    /// How many times as slow somebody is that is never healed while jobs run.
+    pub fn slowest(&self) -> u32 {
+        let factor = |planned: &PlannedFault| match planned.fault {
+            Fault::Slow { times, .. } => times,
+            _ => 1,
         };
-        let count = cluster.between(1, 5) as u16;
-        let workers = (0..count).map(|index| worker(seed, index)).collect();
-        let jobs = workload::from_seed(seed);
-        Scenario { seed, network: network(seed), manager, workers, jobs, faults: faults(seed, count) }
+        self.faults.iter().map(factor).max().unwrap_or(1)
     }
 
-    /// When the last fault strikes, and what it brings about is done with.
-    pub fn faults_end_us(&self) -> u64 {
-        let end = |planned: &PlannedFault| match &planned.fault {
-            Fault::CrashWorker { back_after_us, .. } => planned.at_us + back_after_us.unwrap_or(0),
-            Fault::ResetConnection | Fault::Weather(_) => planned.at_us,
+    /// Whether it has this host.
+    pub fn has(&self, host: Host) -> bool {
+        match host {
+            Host::Manager => true,
+            Host::Worker(index) => usize::from(index) < self.workers.len(),
+            Host::Client(index) => index < self.clients(),
+        }
+    }
+
+    /// The same without all that is of this kind.
+    #[must_use]
+    pub fn without(mut self, kind: FaultKind) -> Scenario {
+        self.faults.retain(|planned| planned.fault.kind() != kind);
+        match kind {
+            FaultKind::Drift => {
+                self.manager.clock.drift_ppm = 0;
+                self.workers.iter_mut().for_each(|worker| worker.clock.drift_ppm = 0);
+            }
+            FaultKind::Cancel => self.jobs.iter_mut().for_each(|job| {
+                if !job.hangs() {
+                    job.cancel_after_us = None;
+                }
+            }),
+            FaultKind::SubmitTwice => self.jobs.iter_mut().for_each(|job| job.again_after_us = None),
+            FaultKind::ProgramFails | FaultKind::ProgramHangs | FaultKind::ProgramUnstable => {
+                for job in &mut self.jobs {
+                    for function in job.reducer.iter_mut().chain([&mut job.mapper]) {
+                        if function.fault() == Some(kind) {
+                            *function = UserFunction::Identity;
+                        }
+                    }
+                }
+            }
+            FaultKind::CrashWorker
+            | FaultKind::CrashManager
+            | FaultKind::CrashClient
+            | FaultKind::Blackout
+            | FaultKind::Pause
+            | FaultKind::Slow
+            | FaultKind::Cut
+            | FaultKind::Trickle
+            | FaultKind::Reset
+            | FaultKind::HalfOpen
+            | FaultKind::FlipOnWire
+            | FaultKind::Weather
+            | FaultKind::DiskFull
+            | FaultKind::SyncFails
+            | FaultKind::ReadFails
+            | FaultKind::Rot
+            | FaultKind::LoseFile => {}
+        }
+        self
+    }
+
+    fn hosts_of(&self, trigger: &Trigger, fault: &Fault) -> Vec<Host> {
+        let mut hosts = match trigger {
+            Trigger::Write { host, .. } => vec![*host],
+            Trigger::At { .. } | Trigger::Event { .. } | Trigger::Message { .. } => Vec::new(),
         };
-        self.faults.iter().map(end).max().unwrap_or(0)
+        match fault {
+            Fault::Crash { host, .. } | Fault::Pause { host, .. } | Fault::Slow { host, .. } => {
+                hosts.push(*host);
+            }
+            Fault::Cut { from, to, .. } | Fault::Trickle { from, to, .. } => hosts.extend([*from, *to]),
+            Fault::Rot { worker } | Fault::LoseFile { worker } => hosts.push(Host::Worker(*worker)),
+            Fault::DiskFull { disk, .. } | Fault::SyncFails { disk, .. } | Fault::ReadFails { disk, .. } => {
+                match disk {
+                    DiskName::Scratch(worker) => hosts.push(Host::Worker(*worker)),
+                    DiskName::Shared => {}
+                }
+            }
+            Fault::Blackout { .. }
+            | Fault::ResetConnection
+            | Fault::HalfOpen
+            | Fault::FlipOnWire
+            | Fault::Weather { .. } => {}
+        }
+        hosts
     }
-
-    /// Whether somebody may die without anybody hearing of it.
-    pub fn has_silence(&self) -> bool {
-        self.faults.iter().any(|planned| match planned.fault {
-            Fault::CrashWorker { farewell, .. } => farewell == Farewell::Silence,
-            Fault::ResetConnection | Fault::Weather(_) => false,
-        })
-    }
-}
-
-fn span(stream: &mut Stream, least_us: u64, most_us: u64) -> Span {
-    let least_us = stream.between(1, least_us);
-    Span { least_us, most_us: stream.between(least_us, most_us) }
-}
-
-fn pace(stream: &mut Stream) -> Pace {
-    let slow = if stream.chance(Ratio::one_in(6)) { stream.between(2, 40) } else { 1 };
-    Pace {
-        disk: span(stream, 50 * slow, 1_000 * slow),
-        journal: span(stream, 300 * slow, 5_000 * slow),
-        turn: span(stream, 5 * slow, 50 * slow),
-        program: span(stream, 10 * slow, 200 * slow),
-    }
-}
-
-fn clock(stream: &mut Stream) -> Clock {
-    Clock { ahead_us: stream.below(1_000_000 * SECOND_US) }
-}
-
-fn network(seed: u64) -> NetworkSetting {
-    let stream = &mut Stream::new(seed, "network");
-    let slow = if stream.chance(Ratio::one_in(6)) { 20 } else { 1 };
-    let (small, large) = (stream.between(64, 4_096), stream.between(4_096, 262_144));
-    NetworkSetting {
-        latency: span(stream, 100 * slow, 1_000 * slow),
-        jitter: span(stream, 20 * slow, 500 * slow),
-        window_bytes: (small, large),
-    }
-}
-
-fn worker(seed: u64, index: u16) -> WorkerSetting {
-    let stream = &mut Stream::new(seed, &format!("setting of worker {index}"));
-    WorkerSetting {
-        start_us: stream.below(500 * MILLISECOND_US),
-        pace: pace(stream),
-        clock: clock(stream),
-        slots: stream.between(1, 3) as u32,
-        sort_bytes: if stream.chance(Ratio::one_in(2)) {
-            1 << 20
-        } else {
-            stream.between(2_000, 64_000) as usize
-        },
-    }
-}
-
-/// A random subset of the kinds of fault, each some times.
-fn faults(seed: u64, workers: u16) -> Vec<PlannedFault> {
-    let stream = &mut Stream::new(seed, "faults");
-    let mut faults = Vec::new();
-    let often =
-        |stream: &mut Stream, most| if stream.chance(Ratio::one_in(2)) { stream.between(1, most) } else { 0 };
-    for _ in 0..often(stream, 3) {
-        let worker = stream.below(u64::from(workers)) as u16;
-        let farewell = *stream.pick(&[Farewell::Close, Farewell::Reset, Farewell::Silence]);
-        let stays_away = worker != 0 && stream.chance(Ratio::one_in(3));
-        let back_after_us = (!stays_away).then(|| duration(stream));
-        let fault = Fault::CrashWorker { worker, farewell, back_after_us };
-        faults.push(PlannedFault { at_us: moment(stream), fault });
-    }
-    for _ in 0..often(stream, 5) {
-        faults.push(PlannedFault { at_us: moment(stream), fault: Fault::ResetConnection });
-    }
-    if often(stream, 1) > 0 {
-        let ratio = |stream: &mut Stream| {
-            let denominator = stream.between(1, 20) as u32;
-            Ratio { numerator: stream.below(2) as u32, denominator }
-        };
-        let weather = Weather {
-            dropped: ratio(stream),
-            doubled: ratio(stream),
-            late: ratio(stream),
-            lateness: Span { least_us: 0, most_us: duration(stream) },
-        };
-        let (begins_us, lasts_us) = (moment(stream), duration(stream));
-        faults.push(PlannedFault { at_us: begins_us, fault: Fault::Weather(weather) });
-        faults.push(PlannedFault { at_us: begins_us + lasts_us, fault: Fault::Weather(Weather::FAIR) });
-    }
-    faults
-}
-
-/// When something strikes: mostly while jobs run, else within the first seconds.
-fn moment(stream: &mut Stream) -> u64 {
-    if stream.chance(Ratio { numerator: 3, denominator: 4 }) {
-        stream.between(200 * MILLISECOND_US, 1_500 * MILLISECOND_US)
-    } else {
-        duration(stream)
-    }
-}
-
-/// How long something lasts: up to seconds, as likely short as long.
-fn duration(stream: &mut Stream) -> u64 {
-    let magnitude = stream.between(10, 23);
-    stream.between(1, 1 << magnitude)
 }

@@ -2,10 +2,11 @@
 //! attempts asks for: a request under way first, then a kill, then whatever of the pipes is ready, at random.
 
 use super::environment::{AttemptOccurrence, Environment, Event};
-use crate::disk::{OpenFiles, Performed};
+use crate::disk::{OpenFiles, Performed, is_durable_write};
 use crate::names::{Part, ProcessId};
 use crate::node::{Clock, Driven};
 use crate::process::{Life, Pulled, RunningProgram, UserFunction, pipe_capacity};
+use crate::scenario::Moment;
 use windrow_core::failure::{Failure, OsError, OsErrorKind};
 use windrow_core::ids::AttemptId;
 use windrow_core::job::Counters;
@@ -31,6 +32,10 @@ pub trait Performance {
     fn wake(&mut self, environment: &mut Environment) -> Vec<News>;
     /// Has the machine killed, when its turn comes.
     fn kill(&mut self, environment: &mut Environment);
+    /// Whether what is about to be done for it changes a disk.
+    fn writes(&self, occurrence: AttemptOccurrence) -> bool;
+    /// Does what it asked of a disk, or a part of it; it is never told.
+    fn do_unheard(&mut self, moment: Moment, environment: &mut Environment);
     /// Vanishes with its process.
     fn vanish(&mut self, environment: &mut Environment);
 }
@@ -338,6 +343,20 @@ impl<A: AttemptMachine> Performance for Performer<A> {
             self.kill = Kill::Wanted;
         }
         self.carry_on(environment);
+    }
+
+    fn writes(&self, occurrence: AttemptOccurrence) -> bool {
+        match occurrence {
+            AttemptOccurrence::DiskDone => self.asks_disk.as_ref().is_some_and(is_durable_write),
+            AttemptOccurrence::Turn | AttemptOccurrence::Spawned | AttemptOccurrence::ProgramStep => false,
+        }
+    }
+
+    fn do_unheard(&mut self, moment: Moment, environment: &mut Environment) {
+        if let Some(request) = self.asks_disk.take() {
+            let outgoing = self.driven.machine().outgoing();
+            environment.do_unheard(self.process.host, &mut self.files, &request, outgoing, moment);
+        }
     }
 
     fn vanish(&mut self, environment: &mut Environment) {

@@ -12,6 +12,7 @@ use windrow_core::machine::Node;
 pub struct ClientProcess<M> {
     driven: Driven<M>,
     reports: Vec<ClientReport>,
+    looked_at: usize,
 }
 
 impl<M: Node<Local = ClientInput, Request = ClientReport>> ClientProcess<M> {
@@ -23,7 +24,7 @@ impl<M: Node<Local = ClientInput, Request = ClientReport>> ClientProcess<M> {
         environment: &mut Environment,
     ) -> ClientProcess<M> {
         let driven = Driven::new(process.actor(Part::Control), clock, machine);
-        let mut client = ClientProcess { driven, reports: Vec::new() };
+        let mut client = ClientProcess { driven, reports: Vec::new(), looked_at: 0 };
         client.input(ClientInput::Start, environment);
         client
     }
@@ -31,6 +32,12 @@ impl<M: Node<Local = ClientInput, Request = ClientReport>> ClientProcess<M> {
     /// What it told its user, in order.
     pub fn reports(&self) -> &[ClientReport] {
         &self.reports
+    }
+
+    /// What of that was not looked at before.
+    pub fn new_reports(&mut self) -> &[ClientReport] {
+        let seen = std::mem::replace(&mut self.looked_at, self.reports.len());
+        &self.reports[seen..]
     }
 
     /// The last of it, once it has come.

@@ -4,8 +4,9 @@ use crate::disk::{FileSystem, OpenFiles, Volumes};
 use crate::names::{Actor, Host, ProcessId};
 use crate::network::{Delivery, Network, Occurrence};
 use crate::node::Driven;
-use crate::scenario::Pace;
+use crate::scenario::{Moment, Pace};
 use crate::schedule::Schedule;
+use crate::show::{Observer, Sight};
 use crate::stream::{Span, Stream};
 use crate::trace::Trace;
 use serde::Serialize;
@@ -14,8 +15,10 @@ use std::fmt::Debug;
 use windrow_core::client::ClientInput;
 use windrow_core::ids::{AttemptId, ConnectionId};
 use windrow_core::machine::{Action, Event as MachineEvent, Machine, NetworkAction, Node};
+use windrow_core::manager::journal::Record;
 use windrow_core::time::Time;
 use windrow_core::worker::WorkerInput;
+use windrow_core::worker::disk::DiskRequest;
 use windrow_core::worker::shuffle::ShuffleCommand;
 
 /// Something that happens in a world.
@@ -46,10 +49,14 @@ pub enum Cue {
     StartManager,
     /// Start a worker, again or for the first time.
     StartWorker(u16),
-    /// Start the client of a job.
+    /// Start a client, for the first time or again.
     StartClient(u16),
     /// Let a fault strike, by index.
     Fault(usize),
+    /// A fault that lasted has passed, by index.
+    Lift(usize),
+    /// Heal the core of the cluster.
+    Heal,
     /// All is over and has settled: look, then shut down.
     Settled,
     /// Tell whoever still runs to stop.
@@ -89,6 +96,22 @@ pub enum AttemptOccurrence {
     ProgramStep,
 }
 
+impl Event {
+    /// Which process it happens to, unless it is the world's or the network's own.
+    pub fn process(&self, network: &Network) -> Option<ProcessId> {
+        match self {
+            Event::Cue(_) => None,
+            Event::Network(occurrence) => network.recipient(occurrence).map(|actor| actor.process),
+            Event::Wake(actor) => Some(actor.process),
+            Event::Manager(process, _)
+            | Event::Worker(process, _)
+            | Event::Shuffle(process, _)
+            | Event::Attempt(process, ..)
+            | Event::Client(process, _) => Some(*process),
+        }
+    }
+}
+
 impl From<Occurrence> for Event {
     fn from(occurrence: Occurrence) -> Event {
         Event::Network(occurrence)
@@ -106,6 +129,8 @@ pub struct Computer {
     pub processor: Stream,
     /// How fast it is.
     pub pace: Pace,
+    /// So many times as slow as that.
+    pub slowed: u32,
 }
 
 /// The order in which things pass between two threads of a process.
@@ -126,12 +151,55 @@ pub struct Environment {
     pub computers: BTreeMap<Host, Computer>,
     /// What happened.
     pub trace: Trace,
+    /// Records of the Manager's journal that became durable: of each of its lives, in order.
+    pub journal: Vec<Vec<Record>>,
+    /// Who is shown what happens.
+    pub observer: Option<Observer>,
 }
 
 impl Environment {
     /// The time.
     pub fn now(&self) -> Time {
         self.schedule.now()
+    }
+
+    /// Does what was asked of a disk, or a part of it, for a process that dies before it is told.
+    pub fn do_unheard(
+        &mut self,
+        host: Host,
+        files: &mut OpenFiles,
+        request: &DiskRequest,
+        outgoing: &[u8],
+        moment: Moment,
+    ) {
+        let now = self.now();
+        let computer = self.computers.get_mut(&host).expect("every host has a computer");
+        let volumes = Volumes { shared: &mut self.shared, scratch: &mut computer.scratch };
+        if moment == Moment::During {
+            files.perform_partly(request, outgoing, volumes, now, &mut computer.disk);
+        } else {
+            // Nobody is there any more to be told of an error.
+            let _ = files.perform(request, outgoing, volumes, now);
+        }
+    }
+
+    /// Marks something on a process's line, for whoever watches.
+    pub fn mark(&mut self, process: ProcessId, text: impl FnOnce() -> String) {
+        let at = self.now();
+        self.see(|| Sight::Mark { at, process, text: text() });
+    }
+
+    /// Shows a fault to whoever watches.
+    pub fn see_fault(&mut self, host: Option<Host>, text: &str) {
+        let at = self.now();
+        self.see(|| Sight::Fault { at, host, text: text.into() });
+    }
+
+    /// Shows something to whoever watches.
+    pub fn see(&mut self, sight: impl FnOnce() -> Sight) {
+        if let Some(observer) = &mut self.observer {
+            observer(sight());
+        }
     }
 
     /// A computer.
@@ -142,13 +210,13 @@ impl Environment {
     /// How long something takes on a computer, by its processor.
     pub fn processor_us(&mut self, host: Host, what: impl FnOnce(&Pace) -> Span) -> u64 {
         let computer = self.computer(host);
-        computer.processor.span_us(what(&computer.pace))
+        computer.processor.span_us(what(&computer.pace)) * u64::from(computer.slowed)
     }
 
     /// How long something takes on a computer, by its disk.
     pub fn disk_us(&mut self, host: Host, what: impl FnOnce(&Pace) -> Span) -> u64 {
         let computer = self.computer(host);
-        computer.disk.span_us(what(&computer.pace))
+        computer.disk.span_us(what(&computer.pace)) * u64::from(computer.slowed)
     }
 
     /// The file systems that a host sees.

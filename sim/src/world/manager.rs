@@ -1,15 +1,18 @@
 //! The Manager's process: owns its machine, its journal and its requests to the shared storage, done in order.
 
 use super::environment::{Environment, Event, ManagerOccurrence};
-use crate::disk::perform_file_request;
-use crate::names::{Part, ProcessId};
+use crate::disk::{is_durable_file_request, perform_file_request, perform_file_request_partly};
+use crate::names::{Actor, Part, ProcessId};
 use crate::network::Delivery;
 use crate::node::{Clock, Driven};
+use crate::scenario::Moment;
 use std::collections::VecDeque;
 use windrow_core::ids::{OperationId, Sequence};
 use windrow_core::machine::Node;
 use windrow_core::manager::files::FileRequest;
 use windrow_core::manager::{ManagerInput, ManagerRequest};
+use windrow_core::time::Time;
+use windrow_core::wire::frame;
 
 /// A Manager that runs.
 #[derive(Debug)]
@@ -37,6 +40,7 @@ impl<M: Node<Local = ManagerInput, Request = ManagerRequest>> ManagerProcess<M> 
         machine: M,
         environment: &mut Environment,
     ) -> ManagerProcess<M> {
+        environment.journal.push(Vec::new());
         let actor = process.actor(Part::Control);
         let address = process.host.control_address();
         environment.network.listen(address, actor, &mut environment.schedule);
@@ -76,9 +80,9 @@ impl<M: Node<Local = ManagerInput, Request = ManagerRequest>> ManagerProcess<M> 
         let input = match occurrence {
             ManagerOccurrence::Stop => ManagerInput::Stop,
             ManagerOccurrence::JournalSynced => {
-                self.journal.durable =
-                    self.journal.writing.take().expect("it is synced after it was written");
-                ManagerInput::Persisted(Sequence(self.journal.durable as u64))
+                let written = self.journal.writing.take().expect("it is synced after it was written");
+                self.make_durable(written, environment);
+                ManagerInput::Persisted(Sequence(written as u64))
             }
             ManagerOccurrence::FileDone => {
                 let (operation, request) =
@@ -92,6 +96,63 @@ impl<M: Node<Local = ManagerInput, Request = ManagerRequest>> ManagerProcess<M> 
         };
         let requests = environment.input(&mut self.driven, input);
         self.serve(requests, environment);
+    }
+
+    /// Its machine, if that wants to have been woken by now and was not.
+    pub fn overdue(&self, now: Time) -> Option<Actor> {
+        self.driven.is_overdue(now).then(|| self.driven.actor())
+    }
+
+    /// Whether what is about to be done changes a disk.
+    pub fn writes(&self, occurrence: ManagerOccurrence) -> bool {
+        match occurrence {
+            ManagerOccurrence::Stop => false,
+            ManagerOccurrence::JournalSynced => true,
+            ManagerOccurrence::FileDone => {
+                self.operations.front().is_some_and(|(_, request)| is_durable_file_request(request))
+            }
+        }
+    }
+
+    /// Does what was asked for, or a part of it, and dies before it is told.
+    pub fn do_unheard(
+        &mut self,
+        occurrence: ManagerOccurrence,
+        moment: Moment,
+        environment: &mut Environment,
+    ) {
+        let now = environment.now();
+        match occurrence {
+            ManagerOccurrence::Stop => {}
+            ManagerOccurrence::JournalSynced => {
+                let written = self.journal.writing.take().expect("it is synced after it was written");
+                let durable = if moment == Moment::During {
+                    let disk = &mut environment.computer(self.process.host).disk;
+                    disk.between(self.journal.durable as u64, written as u64) as usize
+                } else {
+                    written
+                };
+                self.make_durable(durable, environment);
+            }
+            ManagerOccurrence::FileDone => {
+                let Some((_, request)) = self.operations.pop_front() else { return };
+                if moment == Moment::During {
+                    let Environment { shared, computers, .. } = environment;
+                    let stream = &mut computers.get_mut(&self.process.host).expect("a computer").disk;
+                    perform_file_request_partly(shared, &request, now, stream);
+                } else {
+                    perform_file_request(&mut environment.shared, &request, now);
+                }
+            }
+        }
+    }
+
+    fn make_durable(&mut self, records: usize, environment: &mut Environment) {
+        let life = environment.journal.last_mut().expect("a life begins before it writes");
+        for record in &self.journal.records[self.journal.durable..records] {
+            life.push(frame::decode(record).expect("what a Manager appends can be read back"));
+        }
+        self.journal.durable = records;
     }
 
     fn serve(&mut self, requests: Vec<ManagerRequest>, environment: &mut Environment) {

@@ -1,40 +1,46 @@
 //! The world: owns the processes of a scenario and what they live in, and runs events until all is over.
 //!
-//! A run: cluster and clients start, faults strike, every client hears how its job ended; then the world settles and is
-//! looked at; then a client shuts the cluster down, whoever missed it is told to stop, and nothing may be left.
+//! A run: cluster and clients start and faults strike; the core of the cluster is healed; every client hears how its job
+//! ended; then all is healed, the world settles and is looked at; then a client shuts the cluster down, whoever missed it is
+//! told to stop, and nothing may be left.
 
 mod attempt;
 mod client;
 mod environment;
 mod faults;
+mod judging;
 mod machines;
 mod manager;
 mod start;
+mod triggers;
 mod worker;
 
+pub use faults::Struck;
 pub use machines::{CoreMachines, Machines};
 
-use crate::checker::{self, Violation, WorkerAtRest};
+use crate::checker::history::job_of;
+use crate::checker::{self, Heard, History, Violation};
 use crate::disk::FileSystem;
 use crate::names::{Host, Part, ProcessId};
 use crate::network::{Delivery, Farewell, Network};
-use crate::scenario::{Pace, Scenario};
+use crate::scenario::{FaultKind, Moment, Pace, PlannedFault, Scenario, Trigger};
 use crate::schedule::Schedule;
+use crate::show::{Observer, Sight};
 use crate::stream::Stream;
 use crate::trace::{Trace, Transcript};
 use crate::workload::HOME;
 use client::ClientProcess;
-use environment::{Computer, Cue, Environment, Event, ManagerOccurrence};
+use environment::{Computer, Cue, Environment, Event, ManagerOccurrence, ShuffleOccurrence};
 use manager::ManagerProcess;
-use std::collections::BTreeMap;
-use windrow_core::client::{ClientInput, ClientReport, ClientTask};
-use windrow_core::ids::SubmissionKey;
+use std::collections::{BTreeMap, BTreeSet};
+use triggers::Triggers;
+use windrow_core::client::ClientTask;
 use windrow_core::job::{JobReport, PathBytes};
 use windrow_core::time::{SECOND_US, Time};
 use windrow_core::worker::WorkerInput;
 use worker::WorkerProcess;
 
-/// How long after the last fault every job must have ended.
+/// How long after the core is healed every job must have ended, where nobody is slow.
 const LIVENESS_US: u64 = 600 * SECOND_US;
 /// How long, beyond two leases, the world is left alone before it is looked at.
 const SETTLE_US: u64 = 30 * SECOND_US;
@@ -62,14 +68,28 @@ enum Phase {
     Terminating,
 }
 
+/// Who watches a run, and sees what; it changes nothing.
+#[derive(Default)]
+pub struct Watch {
+    /// Takes every step of every machine as a line.
+    pub transcript: Option<Transcript>,
+    /// Takes what can be drawn.
+    pub observer: Option<Observer>,
+}
+
 /// A world.
 pub struct World<M: Machines> {
     scenario: Scenario,
     environment: Environment,
     processes: BTreeMap<ProcessId, Process<M>>,
     lives: BTreeMap<Host, u32>,
-    reports: Vec<Vec<ClientReport>>,
-    faults_struck: Vec<String>,
+    /// Events of stopped processes, in the order in which they are to come.
+    paused: BTreeMap<Host, Vec<Event>>,
+    /// Clients that have not heard their end.
+    awaited: BTreeSet<Host>,
+    history: History,
+    triggers: Triggers,
+    struck: Vec<Struck>,
     fault_stream: Stream,
     phase: Phase,
     deadline: Time,
@@ -88,57 +108,84 @@ pub struct Outcome {
     /// How many steps machines took.
     pub steps: u64,
     /// The faults that found something to strike, in order.
-    pub faults: Vec<String>,
+    pub faults: Vec<Struck>,
+    /// Changes of disks by each host: what a crash can be planned at.
+    pub writes: BTreeMap<Host, u64>,
+    /// Messages taken, by kind, where messages were known.
+    pub messages: BTreeMap<crate::network::MessageKind, u64>,
     /// What every client told its user.
-    pub reports: Vec<Vec<ClientReport>>,
+    pub heard: Vec<Heard>,
     /// What should never be, and was.
     pub violations: Vec<Violation>,
 }
 
 impl Outcome {
-    /// How the jobs ended whose clients heard of it.
+    /// How jobs ended, as each client that heard of it did.
     pub fn job_reports(&self) -> impl Iterator<Item = &JobReport> {
-        self.reports.iter().filter_map(|reports| checker::end_of(reports))
+        self.heard.iter().filter_map(|heard| checker::end_of(&heard.reports))
     }
 }
 
 impl<M: Machines> World<M> {
     /// The world of a scenario, before anything has happened.
-    pub fn new(scenario: Scenario, transcript: Option<Transcript>) -> World<M> {
+    ///
+    /// # Panics
+    /// If the scenario makes no sense.
+    pub fn new(scenario: Scenario, watch: Watch) -> World<M> {
+        scenario.check().expect("a world is made of a scenario that makes sense");
         let seed = scenario.seed;
+        let triggers = Triggers::new(&scenario);
         let mut environment = Environment {
             schedule: Schedule::default(),
             network: Network::new(seed, scenario.network.clone()),
             shared: shared_storage(&scenario),
             computers: BTreeMap::new(),
-            trace: Trace::new(transcript),
+            trace: Trace::new(watch.transcript),
+            journal: Vec::new(),
+            observer: watch.observer,
         };
-        let mut cues = vec![(scenario.manager.start_us, Cue::StartManager)];
+        if triggers.need_messages() || environment.observer.is_some() {
+            environment.network.tap();
+        }
+        let jobs = scenario.jobs.len() as u16;
+        let mut awaited = BTreeSet::new();
+        let mut cues = vec![(scenario.manager.start_us, Cue::StartManager), (scenario.heal_us, Cue::Heal)];
         environment.add_computer(seed, Host::Manager, &scenario.manager.pace);
         for (index, worker) in (0..).zip(&scenario.workers) {
             environment.add_computer(seed, Host::Worker(index), &worker.pace);
             cues.push((worker.start_us, Cue::StartWorker(index)));
         }
         for (index, job) in (0..).zip(&scenario.jobs) {
-            environment.add_computer(seed, Host::Client(index), &scenario.manager.pace);
-            cues.push((job.submit_us, Cue::StartClient(index)));
+            let again = job.again_after_us.map(|us| (jobs + 1 + index, job.submit_us + us));
+            for (client, start_us) in [(index, job.submit_us)].into_iter().chain(again) {
+                awaited.insert(Host::Client(client));
+                cues.push((start_us, Cue::StartClient(client)));
+            }
         }
-        environment.add_computer(seed, Host::Client(scenario.jobs.len() as u16), &scenario.manager.pace);
+        for client in 0..scenario.clients() {
+            environment.add_computer(seed, Host::Client(client), &scenario.manager.pace);
+        }
         for (index, planned) in scenario.faults.iter().enumerate() {
-            cues.push((planned.at_us, Cue::Fault(index)));
+            if let Trigger::At { us } = planned.trigger {
+                cues.push((us, Cue::Fault(index)));
+            }
         }
         for (at_us, cue) in cues {
             environment.schedule.at(Time::from_us(at_us), Event::Cue(cue));
         }
+        let slowest = scenario.slowest();
         World {
             environment,
             processes: BTreeMap::new(),
             lives: BTreeMap::new(),
-            reports: vec![Vec::new(); scenario.jobs.len() + 1],
-            faults_struck: Vec::new(),
-            fault_stream: Stream::new(seed, "what faults strike"),
+            paused: BTreeMap::new(),
+            awaited,
+            history: History::new(scenario.jobs.len()),
+            triggers,
+            struck: Vec::new(),
+            fault_stream: faults::stream(seed),
             phase: Phase::Working,
-            deadline: Time::from_us(scenario.faults_end_us() + LIVENESS_US),
+            deadline: Time::from_us(scenario.heal_us + LIVENESS_US * u64::from(slowest)),
             violations: Vec::new(),
             scenario,
         }
@@ -147,6 +194,9 @@ impl<M: Machines> World<M> {
     /// Runs to the end, or to where it should have come.
     pub fn run(mut self) -> Outcome {
         let mut events = 0;
+        if self.awaited.is_empty() {
+            self.all_have_heard();
+        }
         while let Some(event) = self.environment.schedule.pop() {
             events += 1;
             let now = self.environment.now();
@@ -156,75 +206,160 @@ impl<M: Machines> World<M> {
                 break;
             }
             self.happen(event);
-            if self.phase == Phase::Terminating && self.processes.is_empty() {
+            if !self.violations.is_empty() || self.phase == Phase::Terminating && self.processes.is_empty() {
                 break;
             }
         }
-        let left: Vec<String> = self.processes.keys().map(ToString::to_string).collect();
-        let open: Vec<String> =
-            self.environment.network.open_ends().map(|(actor, name)| format!("{actor}: {name}")).collect();
-        self.violations.extend(checker::at_the_end(&self.scenario, &self.reports, &left, &open));
+        if self.violations.is_empty() {
+            self.judge_the_end();
+        }
         Outcome {
             trace_hash: self.environment.trace.hash(),
             elapsed_us: self.environment.now().as_us(),
             events,
             steps: self.environment.trace.steps(),
-            faults: self.faults_struck,
-            reports: self.reports,
+            faults: self.struck,
+            writes: self.triggers.writes().clone(),
+            messages: self.triggers.messages().clone(),
+            heard: self.history.heard,
             violations: self.violations,
         }
     }
 
+    /// Lets an event happen, and what it sets off.
     fn happen(&mut self, event: Event) {
-        let process = match event {
-            Event::Cue(cue) => return self.cue(cue),
+        for fault in self.triggers.event() {
+            self.strike(fault);
+        }
+        let process = event.process(&self.environment.network);
+        if let Some(held) = process.and_then(|process| self.paused.get_mut(&process.host)) {
+            return held.push(event);
+        }
+        let mut after = Vec::new();
+        if let Some(process) = process.filter(|_| self.writes(&event)) {
+            for (fault, moment) in self.triggers.write(process.host) {
+                let kills = self.scenario.faults[fault].fault.kills(process.host);
+                match moment {
+                    Moment::Before => self.strike(fault),
+                    Moment::During | Moment::After if kills => {
+                        self.do_unheard(&event, moment);
+                        self.strike(fault);
+                    }
+                    Moment::During | Moment::After => after.push(fault),
+                }
+            }
+        }
+        self.perform(event, &mut after);
+        for fault in after {
+            self.strike(fault);
+        }
+        if let Some(process) = process {
+            self.look(process);
+            self.reap(process);
+        }
+    }
+
+    fn perform(&mut self, event: Event, after: &mut Vec<usize>) {
+        match event {
+            Event::Cue(cue) => self.cue(cue),
             Event::Network(occurrence) => {
                 let Environment { network, schedule, .. } = &mut self.environment;
-                let Some((actor, delivery)) = network.happen(occurrence, schedule) else { return };
-                self.deliver(actor.process, actor.part, delivery);
-                actor.process
-            }
-            Event::Wake(actor) => {
-                match self.processes.get_mut(&actor.process) {
-                    Some(Process::Manager(manager)) => manager.wake(&mut self.environment),
-                    Some(Process::Worker(worker)) => worker.wake(actor.part, &mut self.environment),
-                    Some(Process::Client(client)) => client.wake(&mut self.environment),
-                    None => {}
+                let delivery = network.happen(occurrence, schedule);
+                let heard = network.heard();
+                for message in heard {
+                    for (fault, moment) in self.triggers.message(message.kind) {
+                        match moment {
+                            Moment::Before | Moment::During => self.strike(fault),
+                            Moment::After => after.push(fault),
+                        }
+                    }
+                    self.environment.see(|| message.into());
                 }
-                actor.process
+                if let Some((actor, delivery)) = delivery {
+                    self.deliver(actor.process, actor.part, delivery);
+                }
             }
+            Event::Wake(actor) => match self.processes.get_mut(&actor.process) {
+                Some(Process::Manager(manager)) => manager.wake(&mut self.environment),
+                Some(Process::Worker(worker)) => worker.wake(actor.part, &mut self.environment),
+                Some(Process::Client(client)) => client.wake(&mut self.environment),
+                None => {}
+            },
             Event::Manager(process, occurrence) => {
                 if let Some(Process::Manager(manager)) = self.processes.get_mut(&process) {
                     manager.happen(occurrence, &mut self.environment);
                 }
-                process
             }
             Event::Worker(process, input) => {
                 if let Some(worker) = self.worker(process) {
                     worker.0.input(input, worker.1);
                 }
-                process
             }
             Event::Shuffle(process, occurrence) => {
                 if let Some(worker) = self.worker(process) {
                     worker.0.shuffle(occurrence, worker.1);
                 }
-                process
             }
             Event::Attempt(process, attempt, occurrence) => {
                 if let Some(worker) = self.worker(process) {
                     worker.0.attempt(attempt, occurrence, worker.1);
                 }
-                process
             }
             Event::Client(process, input) => {
                 if let Some(Process::Client(client)) = self.processes.get_mut(&process) {
                     client.input(input, &mut self.environment);
                 }
-                process
             }
-        };
-        self.reap(process);
+        }
+    }
+
+    /// Whether an event is that a process's disk does something that lasts.
+    fn writes(&self, event: &Event) -> bool {
+        match event {
+            Event::Manager(process, occurrence) => match self.processes.get(process) {
+                Some(Process::Manager(manager)) => manager.writes(*occurrence),
+                Some(Process::Worker(_) | Process::Client(_)) | None => false,
+            },
+            Event::Shuffle(process, occurrence) => match self.processes.get(process) {
+                Some(Process::Worker(worker)) => worker.shuffle_writes(occurrence),
+                Some(Process::Manager(_) | Process::Client(_)) | None => false,
+            },
+            Event::Attempt(process, attempt, occurrence) => match self.processes.get(process) {
+                Some(Process::Worker(worker)) => worker.attempt_writes(*attempt, *occurrence),
+                Some(Process::Manager(_) | Process::Client(_)) | None => false,
+            },
+            Event::Cue(_) | Event::Network(_) | Event::Wake(_) | Event::Worker(..) | Event::Client(..) => {
+                false
+            }
+        }
+    }
+
+    /// Lets a disk do what is asked of it, or a part of that, for a process that dies before it is told.
+    fn do_unheard(&mut self, event: &Event, moment: Moment) {
+        let environment = &mut self.environment;
+        match event {
+            Event::Manager(process, occurrence) => {
+                if let Some(Process::Manager(manager)) = self.processes.get_mut(process) {
+                    manager.do_unheard(*occurrence, moment, environment);
+                }
+            }
+            Event::Shuffle(process, ShuffleOccurrence::DiskDone) => {
+                if let Some(Process::Worker(worker)) = self.processes.get_mut(process) {
+                    worker.shuffle_unheard(moment, environment);
+                }
+            }
+            Event::Attempt(process, attempt, _) => {
+                if let Some(Process::Worker(worker)) = self.processes.get_mut(process) {
+                    worker.attempt_unheard(*attempt, moment, environment);
+                }
+            }
+            Event::Cue(_)
+            | Event::Network(_)
+            | Event::Wake(_)
+            | Event::Worker(..)
+            | Event::Shuffle(_, ShuffleOccurrence::Command(_))
+            | Event::Client(..) => unreachable!("it changes no disk"),
+        }
     }
 
     fn worker(&mut self, process: ProcessId) -> Option<(&mut WorkerProcess<M>, &mut Environment)> {
@@ -234,12 +369,13 @@ impl<M: Machines> World<M> {
         }
     }
 
+    /// Hands over what the network has, unless a fault has just ended whom it is for.
     fn deliver(&mut self, process: ProcessId, part: Part, delivery: Delivery) {
         match self.processes.get_mut(&process) {
             Some(Process::Manager(manager)) => manager.deliver(delivery, &mut self.environment),
             Some(Process::Worker(worker)) => worker.deliver(part, delivery, &mut self.environment),
             Some(Process::Client(client)) => client.deliver(delivery, &mut self.environment),
-            None => panic!("the network delivers to {process}, which is no more"),
+            None => {}
         }
     }
 
@@ -256,9 +392,9 @@ impl<M: Machines> World<M> {
         }
         match self.end_process(process, Farewell::Close) {
             Some(Process::Client(client)) => {
-                let Host::Client(index) = process.host else { panic!("{process} is no client") };
-                self.reports[usize::from(index)] = client.reports().to_vec();
-                self.client_ended();
+                self.client_over(process, &client);
+                self.awaited.remove(&process.host);
+                self.client_ended(process);
             }
             Some(Process::Worker(worker)) => {
                 let scratch = worker.scratch().clone();
@@ -272,24 +408,47 @@ impl<M: Machines> World<M> {
 
     fn end_process(&mut self, process: ProcessId, farewell: Farewell) -> Option<Process<M>> {
         let Environment { network, schedule, trace, .. } = &mut self.environment;
-        trace.remark(schedule.now(), &format!("{process} is no more ({farewell:?})"));
+        let (at, how) = (schedule.now(), format!("{farewell:?}"));
+        trace.remark(at, &format!("{process} is no more ({how})"));
         network.end_process(process, farewell, schedule);
+        self.environment.see(|| Sight::Ended { at, process, how });
         self.processes.remove(&process)
     }
 
-    fn client_ended(&mut self) {
-        let jobs = self.scenario.jobs.len();
-        let (next_phase, cue, after_us) = match self.phase {
-            Phase::Working if self.reports[..jobs].iter().all(|reports| !reports.is_empty()) => {
-                let faults_left_us =
-                    Time::from_us(self.scenario.faults_end_us()).since_us(self.environment.now());
-                let settle_us = faults_left_us + 2 * self.scenario.manager.lease_us + SETTLE_US;
-                (Phase::Settling, Cue::Settled, settle_us)
+    /// Keeps what a client told its user.
+    fn client_over(&mut self, process: ProcessId, client: &ClientProcess<M::Client>) {
+        let heard = self.history.heard.iter_mut().find(|heard| heard.client == process);
+        let heard = heard.expect("a client that is over had begun");
+        heard.reports = client.reports().to_vec();
+        heard.over = Some(self.environment.schedule.now());
+    }
+
+    /// A client was killed; its user comes back, and submits the same job under the same key.
+    fn client_crashed(&mut self, process: ProcessId, client: &ClientProcess<M::Client>) {
+        self.client_over(process, client);
+        let Host::Client(index) = process.host else { panic!("{process} is no client") };
+        self.environment.schedule.after(SECOND_US, Event::Cue(Cue::StartClient(index)));
+    }
+
+    fn client_ended(&mut self, client: ProcessId) {
+        match self.phase {
+            Phase::Working if self.awaited.is_empty() => self.all_have_heard(),
+            Phase::ShuttingDown if job_of(client, &self.scenario).is_none() => {
+                self.go_on_to(Phase::Terminating, Cue::Terminate, TERMINATE_US);
             }
-            Phase::ShuttingDown => (Phase::Terminating, Cue::Terminate, TERMINATE_US),
-            Phase::Working | Phase::Settling | Phase::Terminating => return,
-        };
-        self.phase = next_phase;
+            Phase::Working | Phase::Settling | Phase::ShuttingDown | Phase::Terminating => {}
+        }
+    }
+
+    fn all_have_heard(&mut self) {
+        self.heal_core();
+        self.heal_all();
+        let settle_us = 2 * self.scenario.manager.lease_us + SETTLE_US;
+        self.go_on_to(Phase::Settling, Cue::Settled, settle_us);
+    }
+
+    fn go_on_to(&mut self, phase: Phase, cue: Cue, after_us: u64) {
+        self.phase = phase;
         self.deadline = self.environment.now().after(after_us + LIVENESS_US);
         self.environment.schedule.after(after_us, Event::Cue(cue));
     }
@@ -298,18 +457,20 @@ impl<M: Machines> World<M> {
         match cue {
             Cue::StartManager => self.start_manager(),
             Cue::StartWorker(index) => self.start_worker(index),
-            Cue::StartClient(index) => {
-                let job = &self.scenario.jobs[usize::from(index)];
-                let (specification, cancel_after_us) = (job.specification(), job.cancel_after_us);
-                let key = SubmissionKey(self.draw(&format!("submission of client {index}")));
-                let process = self.start_client(index, ClientTask::Submit { key, specification });
-                if let Some(us) = cancel_after_us {
-                    self.environment.schedule.after(us, Event::Client(process, ClientInput::Cancel));
+            Cue::StartClient(index) => self.start_user(index),
+            Cue::Fault(index) => {
+                if self.phase == Phase::Working && self.environment.now().as_us() <= self.scenario.heal_us {
+                    self.strike(index);
                 }
             }
-            Cue::Fault(index) => self.strike(index),
+            Cue::Lift(index) => self.lift(index),
+            Cue::Heal => {
+                if self.phase == Phase::Working {
+                    self.heal_core();
+                }
+            }
             Cue::Settled => {
-                self.look_at_rest();
+                self.judge_the_rest();
                 self.phase = Phase::ShuttingDown;
                 self.start_client(self.scenario.jobs.len() as u16, ClientTask::Shutdown);
             }
@@ -328,26 +489,6 @@ impl<M: Machines> World<M> {
             self.environment.schedule.after(0, event);
         }
     }
-
-    fn look_at_rest(&mut self) {
-        let mut workers = Vec::new();
-        for (process, running) in &self.processes {
-            if let Process::Worker(worker) = running {
-                let scratch = &self.environment.computers[&process.host].scratch;
-                workers.push(WorkerAtRest {
-                    worker: *process,
-                    attempts: worker.attempts().collect(),
-                    files: scratch.tree(worker.scratch()),
-                    shuffle_connections: {
-                        let shuffle = process.actor(Part::Shuffle);
-                        self.environment.network.open_ends().filter(|(actor, _)| *actor == shuffle).count()
-                    },
-                });
-            }
-        }
-        let found = checker::at_rest(&self.scenario, &self.reports, &self.environment.shared, &workers);
-        self.violations.extend(found);
-    }
 }
 
 impl Environment {
@@ -357,6 +498,7 @@ impl Environment {
             disk: Stream::new(seed, &format!("disk of {host}")),
             processor: Stream::new(seed, &format!("processor of {host}")),
             pace: pace.clone(),
+            slowed: 1,
         };
         self.computers.insert(host, computer);
     }
@@ -364,7 +506,8 @@ impl Environment {
 
 /// The storage that all see, as it is before the world begins.
 fn shared_storage(scenario: &Scenario) -> FileSystem {
-    let mut shared = FileSystem::default();
+    let loses_power = |planned: &PlannedFault| planned.fault.kind() == FaultKind::Blackout;
+    let mut shared = FileSystem::volatile(scenario.faults.iter().any(loses_power));
     let mut directories = vec![PathBytes::from(HOME)];
     let jobs = &scenario.jobs;
     directories
@@ -378,6 +521,7 @@ fn shared_storage(scenario: &Scenario) -> FileSystem {
     for file in jobs.iter().flat_map(|job| &job.files) {
         shared.write_file(&file.path, &file.bytes, Time::ZERO).expect("its directory is there");
     }
+    shared.settle();
     shared
 }
 

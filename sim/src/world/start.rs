@@ -1,14 +1,17 @@
 //! How processes come to life: owns what each is configured with, drawn from the scenario and the process's name.
 
 use super::client::ClientProcess;
+use super::environment::{Environment, Event};
 use super::manager::ManagerProcess;
 use super::worker::WorkerProcess;
 use super::{Machines, Process, World};
+use crate::checker::Heard;
 use crate::names::{Host, ProcessId};
 use crate::node::Clock;
+use crate::show::Sight;
 use crate::stream::Stream;
-use windrow_core::client::{ClientConfig, ClientTask};
-use windrow_core::ids::{Epoch, Incarnation};
+use windrow_core::client::{ClientConfig, ClientInput, ClientTask};
+use windrow_core::ids::{Epoch, Incarnation, SubmissionKey};
 use windrow_core::manager::ManagerConfig;
 use windrow_core::time::SECOND_US;
 use windrow_core::worker::WorkerConfig;
@@ -21,6 +24,9 @@ const PATIENCE_US: u64 = 60 * SECOND_US;
 
 impl<M: Machines> World<M> {
     pub(super) fn start_manager(&mut self) {
+        if self.process_on(Host::Manager).is_some() {
+            return;
+        }
         let process = self.new_life(Host::Manager);
         let setting = &self.scenario.manager;
         let config = ManagerConfig {
@@ -37,7 +43,7 @@ impl<M: Machines> World<M> {
 
     pub(super) fn start_worker(&mut self, index: u16) {
         let host = Host::Worker(index);
-        if self.processes.keys().any(|process| process.host == host) {
+        if self.process_on(host).is_some() {
             return;
         }
         let process = self.new_life(host);
@@ -61,6 +67,23 @@ impl<M: Machines> World<M> {
         self.reap(process);
     }
 
+    /// Starts the client of a job, or of one that is submitted again, for the first time or after it was killed.
+    pub(super) fn start_user(&mut self, index: u16) {
+        if self.process_on(Host::Client(index)).is_some() {
+            return;
+        }
+        let jobs = self.scenario.jobs.len() as u16;
+        let (number, is_first) = if index < jobs { (index, true) } else { (index - jobs - 1, false) };
+        let job = &self.scenario.jobs[usize::from(number)];
+        let specification = job.specification();
+        let cancel_after_us = job.cancel_after_us.filter(|_| is_first || job.hangs());
+        let key = SubmissionKey(self.draw(&format!("submission of client {number}")));
+        let process = self.start_client(index, ClientTask::Submit { key, specification });
+        if let Some(us) = cancel_after_us {
+            self.environment.schedule.after(us, Event::Client(process, ClientInput::Cancel));
+        }
+    }
+
     pub(super) fn start_client(&mut self, index: u16, task: ClientTask) -> ProcessId {
         let process = self.new_life(Host::Client(index));
         let config = ClientConfig {
@@ -71,8 +94,10 @@ impl<M: Machines> World<M> {
             task,
             seed: self.draw(&format!("seed of {process}")),
         };
-        let clock = Clock { ahead_us: 0 };
-        let client = ClientProcess::start(process, clock, M::client(config), &mut self.environment);
+        let began = self.environment.now();
+        self.history.heard.push(Heard { client: process, began, over: None, reports: Vec::new() });
+        let machine = M::client(config);
+        let client = ClientProcess::start(process, Clock::TRUE, machine, &mut self.environment);
         self.processes.insert(process, Process::Client(client));
         self.reap(process);
         process
@@ -81,7 +106,11 @@ impl<M: Machines> World<M> {
     pub(super) fn new_life(&mut self, host: Host) -> ProcessId {
         let life = self.lives.entry(host).and_modify(|life| *life += 1).or_insert(0);
         let process = ProcessId { host, life: *life };
-        self.environment.trace.remark(self.environment.schedule.now(), &format!("{process} starts"));
+        let Environment { network, schedule, trace, .. } = &mut self.environment;
+        let at = schedule.now();
+        network.lighten(host, schedule);
+        trace.remark(at, &format!("{process} starts"));
+        self.environment.see(|| Sight::Began { at, process });
         process
     }
 

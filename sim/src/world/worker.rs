@@ -3,17 +3,19 @@
 use super::attempt::{News, Performance, Performer};
 use super::environment::{AttemptOccurrence, Channel, Environment, Event, ShuffleOccurrence};
 use super::machines::Machines;
-use crate::disk::{OpenFiles, Performed};
-use crate::names::{Part, ProcessId};
+use crate::disk::{OpenFiles, Performed, is_durable_write};
+use crate::names::{Actor, Part, ProcessId};
 use crate::network::Delivery;
 use crate::node::{Clock, Driven};
+use crate::scenario::Moment;
 use std::collections::BTreeMap;
 use windrow_core::ids::AttemptId;
 use windrow_core::job::PathBytes;
+use windrow_core::time::Time;
 use windrow_core::worker::attempt::Work;
 use windrow_core::worker::disk::{DiskRequest, DiskUser};
 use windrow_core::worker::shuffle::{ShuffleConfig, ShuffleInput, ShuffleRequest};
-use windrow_core::worker::{WorkerConfig, WorkerInput, WorkerRequest};
+use windrow_core::worker::{WorkerConfig, WorkerInput, WorkerNotice, WorkerRequest};
 
 /// A worker that runs.
 pub struct WorkerProcess<M: Machines> {
@@ -27,6 +29,8 @@ pub struct WorkerProcess<M: Machines> {
     to_control: Channel,
     to_shuffle: Channel,
     scratch: PathBytes,
+    slots: u32,
+    registered: bool,
     over: bool,
 }
 
@@ -39,7 +43,7 @@ impl<M: Machines> WorkerProcess<M> {
         shuffle: ShuffleConfig,
         environment: &mut Environment,
     ) -> WorkerProcess<M> {
-        let host = process.host;
+        let (host, slots) = (process.host, config.slots);
         let scratch = config.scratch.clone();
         let disk = &mut environment.computer(host).scratch;
         disk.remove_tree(&scratch)
@@ -59,6 +63,8 @@ impl<M: Machines> WorkerProcess<M> {
             to_control: Channel::default(),
             to_shuffle: Channel::default(),
             scratch,
+            slots,
+            registered: false,
             over: false,
         };
         let actions = worker.control.begin(environment.now(), &mut environment.trace);
@@ -73,6 +79,11 @@ impl<M: Machines> WorkerProcess<M> {
     /// Whether it has stopped.
     pub fn is_over(&self) -> bool {
         self.over
+    }
+
+    /// Whether a Manager has taken it for one of its own.
+    pub fn is_registered(&self) -> bool {
+        self.registered
     }
 
     /// Where its own files are.
@@ -160,6 +171,43 @@ impl<M: Machines> WorkerProcess<M> {
         self.serve_shuffle(requests, environment);
     }
 
+    /// Whether what is about to be done for an attempt changes a disk.
+    pub fn attempt_writes(&self, attempt: AttemptId, occurrence: AttemptOccurrence) -> bool {
+        self.attempts.get(&attempt).is_some_and(|performer| performer.writes(occurrence))
+    }
+
+    /// Whether what is about to be done for its shuffle changes a disk.
+    pub fn shuffle_writes(&self, occurrence: &ShuffleOccurrence) -> bool {
+        match occurrence {
+            ShuffleOccurrence::Command(_) => false,
+            ShuffleOccurrence::DiskDone => self.shuffle_asks.as_ref().is_some_and(is_durable_write),
+        }
+    }
+
+    /// Does what an attempt asked for, or a part of it, and dies before that is told.
+    pub fn attempt_unheard(&mut self, attempt: AttemptId, moment: Moment, environment: &mut Environment) {
+        if let Some(performer) = self.attempts.get_mut(&attempt) {
+            performer.do_unheard(moment, environment);
+        }
+    }
+
+    /// Does what the shuffle asked for, or a part of it, and dies before that is told.
+    pub fn shuffle_unheard(&mut self, moment: Moment, environment: &mut Environment) {
+        if let Some(request) = self.shuffle_asks.take() {
+            let outgoing = self.shuffle.machine().outgoing();
+            environment.do_unheard(self.process.host, &mut self.shuffle_files, &request, outgoing, moment);
+        }
+    }
+
+    /// When one of its machines wants to be woken and was not, if there is such a machine.
+    pub fn overdue(&self, now: Time) -> Option<Actor> {
+        let machines = [
+            (self.control.actor(), self.control.is_overdue(now)),
+            (self.shuffle.actor(), self.shuffle.is_overdue(now)),
+        ];
+        machines.into_iter().find(|(_, overdue)| *overdue).map(|(actor, _)| actor)
+    }
+
     /// Everything in the process is gone; what it had open is closed by its system.
     pub fn vanish(mut self, environment: &mut Environment) {
         for performer in self.attempts.values_mut() {
@@ -182,7 +230,7 @@ impl<M: Machines> WorkerProcess<M> {
                     let event = Event::Shuffle(self.process, ShuffleOccurrence::Command(command));
                     environment.pass(self.process.host, &mut self.to_shuffle, event);
                 }
-                WorkerRequest::Notice(_) => {}
+                WorkerRequest::Notice(notice) => self.registered |= notice == WorkerNotice::Registered,
                 WorkerRequest::Stopped => {
                     assert!(self.attempts.is_empty(), "{} stops and attempts run", self.process);
                     self.over = true;
@@ -220,8 +268,11 @@ impl<M: Machines> WorkerProcess<M> {
                 Box::new(Performer::new(self.process, attempt, self.clock, M::reduce(work)))
             }
         };
+        environment.mark(self.process, || format!("{attempt} starts"));
         let news = performer.start(environment);
         assert!(self.attempts.insert(attempt, performer).is_none(), "{attempt} is started twice");
+        let (slots, attempts) = (self.slots, self.attempts.len());
+        assert!(attempts <= slots as usize, "{}: {attempts} attempts in {slots} slots", self.process);
         self.hear(attempt, news, environment);
     }
 
@@ -230,6 +281,8 @@ impl<M: Machines> WorkerProcess<M> {
             let input = match news {
                 News::Progress(counters) => WorkerInput::Progress(attempt, counters),
                 News::Ended(result) => {
+                    let end = if result.is_ok() { "succeeds" } else { "fails" };
+                    environment.mark(self.process, || format!("{attempt} {end}"));
                     self.attempts.remove(&attempt);
                     WorkerInput::Ended(attempt, result)
                 }

@@ -203,3 +203,22 @@ fn a_run_that_cannot_be_fetched_makes_its_map_run_again() {
     );
     assert_eq!(stage.persist(), ["Worker Outputs from 1: [(0, false)]", "Worker Launch map-00000-1-1"]);
 }
+
+#[test]
+fn a_map_whose_run_cannot_be_fetched_runs_elsewhere() {
+    let mut stage = Stage::new();
+    let (first, client) = worker_and_client(&mut stage, 2);
+    stage.job(client, 1, 1);
+    let second = stage.worker(2, 1);
+    stage.heartbeat(second, 1);
+    let (map, reduce) = (stage.launched[0], stage.launched[1]);
+    stage.ended(first, map);
+    let cause = Cause::RunUnfetchable { map, reason: "x".into() };
+    stage.say(first, &FromWorker::Unfetchable { attempt: reduce, map, cause });
+    stage.persist();
+    let again = stage.launched[2];
+    let said = stage.ended(second, again);
+    assert!(said.iter().any(|line| line == "append TaskWon"), "{said:?}");
+    let [_, holder] = [first, second].map(|worker| stage.failed(worker, again, Cause::Killed));
+    assert_eq!(holder, ["Worker Acknowledged map-00000-1-1 false"]);
+}

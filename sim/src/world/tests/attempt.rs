@@ -3,8 +3,8 @@
 use super::super::attempt::{News, Performance, Performer};
 use super::super::environment::{Environment, Event};
 use super::super::{SECOND_US, World};
-use super::scenario;
 use super::toys::Sound;
+use super::{Watch, scenario};
 use crate::names::{Host, ProcessId};
 use crate::node::Clock;
 use crate::process::UserFunction;
@@ -143,7 +143,7 @@ fn copy(
     seed: u64,
     kill_after: Option<u32>,
 ) -> (Result<AttemptSuccess, Failure>, Vec<u8>) {
-    let mut environment: Environment = World::<Sound>::new(scenario(seed), None).environment;
+    let mut environment: Environment = World::<Sound>::new(scenario(seed), Watch::default()).environment;
     while environment.schedule.pop().is_some() {}
     let process = ProcessId { host: Host::Worker(0), life: 0 };
     environment
@@ -155,7 +155,7 @@ fn copy(
     let (stdin, stdout) = (input.to_vec(), Vec::new());
     let (ends, failed, writing) = (0, false, false);
     let copier = Copier { function, stdin, stdout, ends, failed, writing, outputs: VecDeque::new() };
-    let mut performer = Performer::new(process, attempt, Clock { ahead_us: SECOND_US }, copier);
+    let mut performer = Performer::new(process, attempt, Clock { ahead_us: SECOND_US, drift_ppm: 0 }, copier);
     let mut news = performer.start(&mut environment);
     for count in 0.. {
         if kill_after == Some(count) {

@@ -6,11 +6,13 @@ use super::super::Machines;
 use std::collections::{BTreeMap, VecDeque};
 use windrow_core::client::{ClientConfig, ClientInput, ClientReport, ClientTask};
 use windrow_core::failure::{Cause, Failure, OsError, OsErrorKind};
-use windrow_core::ids::{ConnectionId, JobId, Sequence};
-use windrow_core::job::{Counters, JobReport, ProgramRole};
+use windrow_core::ids::{ConnectionId, Epoch, Sequence};
+use windrow_core::job::ProgramRole;
 use windrow_core::machine::{Action, Event, Machine, NetworkAction, NetworkEvent, Node};
+use windrow_core::manager::journal::Record;
 use windrow_core::manager::{ManagerConfig, ManagerInput, ManagerRequest};
 use windrow_core::time::Time;
+use windrow_core::wire::frame;
 use windrow_core::worker::attempt::{AttemptInput, AttemptMachine, AttemptOutput, MapWork, ReduceWork};
 use windrow_core::worker::disk::DiskUser;
 use windrow_core::worker::shuffle::{ShuffleConfig, ShuffleInput, ShuffleRequest};
@@ -191,7 +193,8 @@ impl Toy for ToyManager {
         if byte == b'J' {
             self.appended += 1;
             self.asking.insert(self.appended, connection);
-            let request = ManagerRequest::Append { sequence: Sequence(self.appended), record: vec![byte; 9] };
+            let record = frame::encode(&Record::EpochBegan { epoch: Epoch(self.appended) });
+            let request = ManagerRequest::Append { sequence: Sequence(self.appended), record };
             self.wires.outputs.push_back(Action::Local(request));
         } else {
             self.stops = true;
@@ -306,23 +309,13 @@ impl Toy for ToyClient {
             ClientTask::Submit { specification, .. } => {
                 assert_eq!(byte, b'E');
                 let error = OsError { kind: OsErrorKind::NotFound, text: String::new() };
-                let report = JobReport {
-                    job: JobId(1),
-                    name: specification.name.clone(),
-                    output: specification.output.clone(),
-                    failure: Some(Failure::new(Cause::ProgramNotStarted {
-                        role: ProgramRole::Reducer,
-                        program: "no-such-program".into(),
-                        directory: specification.directory.clone(),
-                        error,
-                    })),
-                    maps: 0,
-                    reduces: 0,
-                    attempts_failed: 0,
-                    counters: Counters::default(),
-                    elapsed_us: 0,
+                let cause = Cause::ProgramNotStarted {
+                    role: ProgramRole::Reducer,
+                    program: "no-such-program".into(),
+                    directory: specification.directory.clone(),
+                    error,
                 };
-                vec![ClientReport::Accepted(JobId(1)), ClientReport::Ended(report)]
+                vec![ClientReport::Failed(Failure::new(cause))]
             }
             ClientTask::Shutdown => vec![ClientReport::ShutDown { jobs_cancelled: 0 }],
         };

@@ -1,0 +1,101 @@
+//! Why a promise need not hold in a run: owns the short list of exceptions. An excuse is proved by a fault that struck, and
+//! names what would end it.
+
+use super::Evidence;
+use crate::scenario::FaultKind;
+use std::fmt;
+use windrow_core::failure::{Cause, Fault};
+
+/// An exception.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Excuse {
+    /// The Manager was killed while the job was known to it: it does not read its journal yet, so the job is forgotten, its
+    /// staging stays, and its user is told that the Manager is lost.
+    Forgotten,
+    /// The storage of inputs and outputs failed: the job may fail by it, and say so.
+    StorageFailed,
+    /// Scratch failed, and the one worker that must be able to do the work was not there for it: it failed, too, or was not
+    /// in service all the time.
+    NoScratch,
+    /// The power failed, and the job had not asked for its output to be synced.
+    NotSynced,
+    /// Its program fails by itself.
+    Program,
+    /// Its user gave it up.
+    Cancelled,
+}
+
+impl fmt::Display for Excuse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Excuse::Forgotten => "a Manager that was killed forgets its jobs",
+            Excuse::StorageFailed => "the shared storage failed",
+            Excuse::NoScratch => "scratch failed, and the capable worker was not in service",
+            Excuse::NotSynced => "the power failed and the job does not sync",
+            Excuse::Program => "the job's program fails",
+            Excuse::Cancelled => "the user gave the job up",
+        })
+    }
+}
+
+/// Why a job may have failed by this cause; `None` if there is no excuse.
+pub(super) fn for_failure(evidence: &Evidence<'_>, job: usize, cause: &Cause) -> Option<Excuse> {
+    let setting = &evidence.scenario.jobs[job];
+    let forgotten = evidence.history.may_be_forgotten(job, evidence.scenario);
+    let excuse = match cause {
+        Cause::Cancelled if setting.cancel_after_us.is_some() => Excuse::Cancelled,
+        // What an earlier life has published, or had under way, is in the way of the same job of a later one.
+        Cause::OutputExists { .. } | Cause::ConnectionLost { .. } if forgotten => Excuse::Forgotten,
+        Cause::OutputUnwritable { .. }
+        | Cause::OutputNotSynced { .. }
+        | Cause::OutputNotShared { .. }
+        | Cause::InputUnreadable { .. }
+        // A worker that could not read the nonce is left out of the job for good, so that maps may have to stay where their
+        // runs cannot be fetched.
+        | Cause::RunUnfetchable { .. }
+            if evidence.storage_failed =>
+        {
+            Excuse::StorageFailed
+        }
+        Cause::Scratch { .. } if evidence.scratch_failed && is_out_of_service(evidence, job) => {
+            Excuse::NoScratch
+        }
+        cause if cause.fault() == Fault::Program && super::job::may_fail(setting) => Excuse::Program,
+        _ => return None,
+    };
+    Some(excuse)
+}
+
+/// Whether the capable worker may have been missing when the job failed.
+fn is_out_of_service(evidence: &Evidence<'_>, job: usize) -> bool {
+    let impairing = [
+        FaultKind::CrashWorker,
+        FaultKind::CrashManager,
+        FaultKind::Blackout,
+        FaultKind::Pause,
+        FaultKind::Slow,
+        FaultKind::Cut,
+        FaultKind::Trickle,
+        FaultKind::Reset,
+        FaultKind::HalfOpen,
+        FaultKind::FlipOnWire,
+        FaultKind::Weather,
+    ];
+    let heard = evidence.history.of_job(job, evidence.scenario).filter_map(|heard| heard.over).min();
+    let late = match (evidence.history.capable_registered, heard) {
+        (Some(registered), Some(heard)) => registered > heard,
+        (None, _) | (_, None) => true,
+    };
+    late || evidence.capable_scratch_failed || impairing.iter().any(|kind| evidence.struck.contains(kind))
+}
+
+/// Why what is visible of a job need not be whole.
+pub(super) fn for_a_torn_output(evidence: &Evidence<'_>, job: usize) -> Option<Excuse> {
+    let dark = evidence.struck.contains(&FaultKind::Blackout);
+    (dark && !evidence.scenario.jobs[job].sync).then_some(Excuse::NotSynced)
+}
+
+/// Why staging may stay behind.
+pub(super) fn for_leftovers(evidence: &Evidence<'_>) -> Option<Excuse> {
+    (!evidence.history.manager_deaths.is_empty()).then_some(Excuse::Forgotten)
+}

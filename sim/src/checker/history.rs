@@ -1,0 +1,73 @@
+//! What a run leaves to judge it by: owns what every client told its user and when, when Managers died, and when outputs
+//! were seen first. Judges nothing.
+
+use crate::names::{Host, ProcessId};
+use crate::scenario::Scenario;
+use windrow_core::client::ClientReport;
+use windrow_core::time::Time;
+
+/// A client's life, as its user saw it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// Which process.
+    pub client: ProcessId,
+    /// When it began.
+    pub began: Time,
+    /// When it was over; `None` as long as it runs.
+    pub over: Option<Time>,
+    /// What it told, in order.
+    pub reports: Vec<ClientReport>,
+}
+
+/// All that is known of a run.
+#[derive(Debug, Default)]
+pub struct History {
+    /// Every client's life, in the order of their beginnings.
+    pub heard: Vec<Heard>,
+    /// When a Manager's process was killed.
+    pub manager_deaths: Vec<Time>,
+    /// When the capable worker was registered first.
+    pub capable_registered: Option<Time>,
+    /// When each job's output was first seen, by index.
+    pub output_seen: Vec<Option<Time>>,
+}
+
+impl History {
+    /// Nothing has happened yet.
+    pub fn new(jobs: usize) -> History {
+        History { output_seen: vec![None; jobs], ..History::default() }
+    }
+
+    /// A Manager's process was killed.
+    pub fn manager_died(&mut self, now: Time) {
+        self.manager_deaths.push(now);
+    }
+
+    /// The lives of the clients of a job.
+    pub fn of_job(&self, job: usize, scenario: &Scenario) -> impl Iterator<Item = &Heard> {
+        self.heard.iter().filter(move |heard| job_of(heard.client, scenario) == Some(job))
+    }
+
+    /// The last word of the client that shuts the cluster down.
+    pub fn shutdown(&self, scenario: &Scenario) -> Option<&ClientReport> {
+        let last = self.heard.last()?;
+        (job_of(last.client, scenario).is_none()).then(|| last.reports.last()).flatten()
+    }
+
+    /// Whether a Manager died since the job was first submitted, so that it may know nothing of it.
+    pub fn may_be_forgotten(&self, job: usize, scenario: &Scenario) -> bool {
+        let began = self.of_job(job, scenario).map(|heard| heard.began).min();
+        began.is_some_and(|began| self.manager_deaths.iter().any(|died| *died >= began))
+    }
+}
+
+/// The job that a client is for; `None` for the one that shuts down.
+pub fn job_of(client: ProcessId, scenario: &Scenario) -> Option<usize> {
+    let Host::Client(index) = client.host else { panic!("{client} is no client") };
+    let (index, jobs) = (usize::from(index), scenario.jobs.len());
+    match index.cmp(&jobs) {
+        std::cmp::Ordering::Less => Some(index),
+        std::cmp::Ordering::Equal => None,
+        std::cmp::Ordering::Greater => Some(index - jobs - 1),
+    }
+}

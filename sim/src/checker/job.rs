@@ -1,0 +1,254 @@
+//! Promises about jobs: what their users find, and what they are told.
+
+use super::excuse::{self, Excuse};
+use super::{Evidence, Violation, end_of};
+use crate::process::UserFunction;
+use crate::reference::map_reduce;
+use crate::scenario::FaultKind;
+use crate::workload::{HOME, JobSetting};
+use std::collections::BTreeSet;
+use windrow_core::client::ClientReport;
+use windrow_core::ids::JobId;
+use windrow_core::job::{JobReport, PathBytes};
+
+/// Who finds an output may trust it, whenever he looks and whatever he was told: it is whole, and what the job means, byte
+/// for byte. (Exactly one attempt of each task is in it, or none.)
+pub fn what_is_visible_is_whole_and_right(evidence: &Evidence<'_>, job: usize) -> Option<Violation> {
+    let (setting, shared) = (&evidence.scenario.jobs[job], evidence.shared);
+    if !shared.exists(&setting.output) || excuse::for_a_torn_output(evidence, job).is_some() {
+        return None;
+    }
+    let wrong = |detail: String| {
+        Some(Violation::new("what is visible is whole and right", format!("{}: {detail}", setting.output)))
+    };
+    let Some(expected) = expected_output(setting) else {
+        return wrong("it is there, and the job cannot succeed".into());
+    };
+    let mut names: Vec<PathBytes> = shared.tree(&setting.output);
+    let success = setting.output.join("_SUCCESS");
+    if shared.contents(&success) != Ok(b"") {
+        return wrong("no _SUCCESS, or one with contents".into());
+    }
+    names.retain(|name| *name != success);
+    let parts = if setting.reducers == 0 { names.len() as u32 } else { setting.reducers };
+    let due: Vec<PathBytes> = (0..parts).map(|part| setting.output.join(format!("part-{part:05}"))).collect();
+    if names != due {
+        return wrong(format!("{names:?} instead of {due:?}"));
+    }
+    let contents: Vec<&[u8]> = due.iter().filter_map(|name| shared.contents(name).ok()).collect();
+    let whole = [contents.concat()];
+    let found: Vec<&[u8]> = if setting.reducers == 0 { vec![&whole[0]] } else { contents };
+    for (part, (found, expected)) in found.iter().zip(&expected).enumerate() {
+        let (found, expected) = (comparable(setting, found), comparable(setting, expected));
+        if found != expected {
+            return wrong(format!("part {part}: {}", difference(&found, &expected)));
+        }
+    }
+    if found.len() == expected.len() { None } else { wrong("parts are missing".into()) }
+}
+
+/// Who is told that his job succeeded finds its output.
+pub fn who_hears_of_success_finds_the_output(evidence: &Evidence<'_>, job: usize) -> Option<Violation> {
+    let setting = &evidence.scenario.jobs[job];
+    let report = ends(evidence, job).find(|report| report.failure.is_none())?;
+    let torn = excuse::for_a_torn_output(evidence, job).is_some();
+    (!torn && !evidence.shared.exists(&setting.output)).then(|| {
+        let detail = format!("{} succeeded, and {} is not there", report.name, setting.output);
+        Violation::new("who hears of success finds the output", detail)
+    })
+}
+
+/// Who submits a job that can succeed sees it succeed: a worker's death or the network's whims never fail it.
+pub fn failures_are_the_programs_own(evidence: &Evidence<'_>, job: usize) -> Option<Violation> {
+    let of_job = ends(evidence, job).filter_map(|report| report.failure.as_ref());
+    let refused =
+        evidence.history.of_job(job, evidence.scenario).filter_map(|heard| match heard.reports.last() {
+            Some(ClientReport::Failed(failure)) => Some(failure),
+            Some(
+                ClientReport::Waiting(_)
+                | ClientReport::Accepted(_)
+                | ClientReport::Progress(_)
+                | ClientReport::Ended(_)
+                | ClientReport::ShutDown { .. },
+            )
+            | None => None,
+        });
+    let failure =
+        of_job.chain(refused).find(|failure| excuse::for_failure(evidence, job, &failure.cause).is_none())?;
+    let name = &evidence.scenario.jobs[job].output;
+    Some(Violation::new("failures are the programs' own", format!("{name}: {failure:?}")))
+}
+
+/// Who finds an output directory may trust it: a job that failed, or was given up, leaves none.
+pub fn a_failed_job_shows_nothing(evidence: &Evidence<'_>, job: usize) -> Option<Violation> {
+    let output = &evidence.scenario.jobs[job].output;
+    let forgotten = evidence.history.may_be_forgotten(job, evidence.scenario);
+    let failed = ends(evidence, job).any(|report| match &report.failure {
+        Some(failure) => !matches!(failure.cause, windrow_core::failure::Cause::OutputNotSynced { .. }),
+        None => false,
+    });
+    (failed && !forgotten && evidence.shared.exists(output))
+        .then(|| Violation::new("a failed job shows nothing", format!("{output} is there")))
+}
+
+/// Who submits a job again, because he does not know whether it arrived, has it run once.
+pub fn one_key_is_one_job(evidence: &Evidence<'_>, job: usize) -> Option<Violation> {
+    if evidence.history.may_be_forgotten(job, evidence.scenario) {
+        return None;
+    }
+    let accepted: BTreeSet<JobId> = evidence
+        .history
+        .of_job(job, evidence.scenario)
+        .flat_map(|heard| &heard.reports)
+        .filter_map(|report| match report {
+            ClientReport::Accepted(job) => Some(*job),
+            ClientReport::Waiting(_)
+            | ClientReport::Progress(_)
+            | ClientReport::Ended(_)
+            | ClientReport::ShutDown { .. }
+            | ClientReport::Failed(_) => None,
+        })
+        .collect();
+    (accepted.len() > 1).then(|| {
+        let detail = format!("{} became jobs {accepted:?}", evidence.scenario.jobs[job].output);
+        Violation::new("one key is one job", detail)
+    })
+}
+
+/// Who has heard how a job ended never hears otherwise, whoever asks, and how often.
+pub fn an_end_is_final(evidence: &Evidence<'_>, job: usize) -> Option<Violation> {
+    if evidence.history.may_be_forgotten(job, evidence.scenario) {
+        return None;
+    }
+    let mut ends = ends(evidence, job);
+    let first = ends.next()?;
+    let other = ends.find(|report| *report != first)?;
+    Some(Violation::new("an end is final", format!("{first:?}, then {other:?}")))
+}
+
+/// Who submits a job is told how it ended, and its number before.
+pub fn every_user_hears_the_end(evidence: &Evidence<'_>, job: usize) -> Option<Violation> {
+    let setting = &evidence.scenario.jobs[job];
+    let untold = evidence.history.of_job(job, evidence.scenario).find(|heard| {
+        let accepted = heard.reports.iter().any(|report| matches!(report, ClientReport::Accepted(_)));
+        let told = match heard.reports.last() {
+            Some(ClientReport::Ended(_)) => accepted,
+            Some(ClientReport::Failed(_)) => true,
+            Some(
+                ClientReport::Waiting(_)
+                | ClientReport::Accepted(_)
+                | ClientReport::Progress(_)
+                | ClientReport::ShutDown { .. },
+            )
+            | None => false,
+        };
+        heard.over.is_none() || (!told && !crashed(evidence, heard.client))
+    });
+    let nobody = evidence.history.of_job(job, evidence.scenario).next().is_none();
+    (nobody || untold.is_some()).then(|| {
+        let last = untold.map(|heard| (heard.client, heard.reports.last()));
+        Violation::new("every user hears the end", format!("{} hears last: {last:?}", setting.output))
+    })
+}
+
+/// Who owns the storage keeps it clean: no staging directory outlives its job, and no input changes.
+pub fn nothing_is_left_beside_the_output(evidence: &Evidence<'_>) -> Option<Violation> {
+    let Evidence { scenario, shared, .. } = evidence;
+    let root = PathBytes::from("/shared");
+    let known = |path: &PathBytes| {
+        let below = |directory: &PathBytes| path == directory || path.0.starts_with(&directory.join("").0);
+        scenario.jobs.iter().any(|job| {
+            let input = job.files.iter().any(|file| file.path == *path || below(&file.path));
+            let directory =
+                job.files.first().map_or(job.inputs.first().cloned(), |file| Some(file.path.split_name()?.0));
+            input || below(&job.output) || directory.as_ref() == Some(path)
+        }) || path.0 == HOME.as_bytes()
+    };
+    let is_staging = |path: &PathBytes| path.0.strip_prefix(b"/shared/.").is_some();
+    let excused = excuse::for_leftovers(evidence) == Some(Excuse::Forgotten);
+    let strange: Vec<PathBytes> = shared
+        .tree(&root)
+        .into_iter()
+        .filter(|path| !(known(path) || (excused && is_staging(path))))
+        .collect();
+    let changed = scenario
+        .jobs
+        .iter()
+        .flat_map(|job| &job.files)
+        .find(|file| shared.contents(&file.path) != Ok(&file.bytes));
+    (!strange.is_empty() || changed.is_some())
+        .then(|| Violation::new("nothing is left beside the output", format!("{strange:?}, {changed:?}")))
+}
+
+/// Whether a client was killed: its user heard no end by no fault of anybody.
+fn crashed(evidence: &Evidence<'_>, client: crate::names::ProcessId) -> bool {
+    let kinds = [FaultKind::CrashClient, FaultKind::Blackout];
+    let killed = kinds.iter().any(|kind| evidence.struck.contains(kind));
+    killed
+        && evidence
+            .history
+            .heard
+            .iter()
+            .any(|later| later.client.host == client.host && later.client.life > client.life)
+}
+
+fn ends<'a>(evidence: &Evidence<'a>, job: usize) -> impl Iterator<Item = &'a JobReport> {
+    evidence.history.of_job(job, evidence.scenario).filter_map(|heard| end_of(&heard.reports))
+}
+
+/// Its parts, or, without reducers, what they are put together; `None` if it cannot succeed.
+fn expected_output(job: &JobSetting) -> Option<Vec<Vec<u8>>> {
+    let inputs: Vec<&[u8]> = job.files.iter().map(|file| file.bytes.as_slice()).collect();
+    let reducer = job.reducer.as_ref();
+    if reducer == Some(&UserFunction::Missing) {
+        return None;
+    }
+    if let UserFunction::Abandon { bytes } = job.mapper {
+        let mut records = inputs.iter().flat_map(|input| input.split_inclusive(|byte| *byte == b'\n'));
+        if records.any(|record| record.len() as u64 > bytes) {
+            return None;
+        }
+    }
+    map_reduce(&inputs, &job.mapper, reducer, job.reducers).ok()
+}
+
+/// Whether a program of the job fails by itself, or might.
+pub(super) fn may_fail(job: &JobSetting) -> bool {
+    let any_input = job.files.iter().any(|file| !file.bytes.is_empty());
+    let of = |function: &UserFunction| match function {
+        UserFunction::Flaky { .. } | UserFunction::Missing => true,
+        UserFunction::Abandon { .. } => any_input,
+        UserFunction::FailOn { .. } => expected_output(job).is_none(),
+        UserFunction::Identity
+        | UserFunction::CountWords
+        | UserFunction::Sum
+        | UserFunction::KeyByFirstByte
+        | UserFunction::Hang { .. }
+        | UserFunction::Unstable => false,
+    };
+    of(&job.mapper) || job.reducer.as_ref().is_some_and(of)
+}
+
+/// What two right outputs of a job have in common: all of it, unless its mapper is not deterministic.
+fn comparable(job: &JobSetting, output: &[u8]) -> Vec<u8> {
+    if job.mapper != UserFunction::Unstable {
+        return output.to_vec();
+    }
+    let line = |line: &[u8]| {
+        let drawn = line.iter().rposition(|byte| *byte == b'\t').map_or(line.len(), |tab| tab + 1);
+        [&line[..drawn], b"?\n"].concat()
+    };
+    output.split_inclusive(|byte| *byte == b'\n').flat_map(line).collect()
+}
+
+fn difference(found: &[u8], expected: &[u8]) -> String {
+    let at = found.iter().zip(expected).take_while(|(one, other)| one == other).count();
+    let around =
+        |bytes: &[u8]| bytes[at.saturating_sub(20)..bytes.len().min(at + 40)].escape_ascii().to_string();
+    let (found_bytes, expected_bytes) = (found.len(), expected.len());
+    format!(
+        "byte {at}: \"{}\" instead of \"{}\" ({found_bytes} B, {expected_bytes} B due)",
+        around(found),
+        around(expected)
+    )
+}

@@ -1,0 +1,273 @@
+//! Scenarios from seeds: draws cluster, workload and a random subset of the kinds of fault.
+//!
+//! Each part draws from a stream of its own, so that one more draw here shifts nothing there.
+
+use super::{
+    DiskName, Fault, FaultKind, ManagerSetting, Moment, Pace, PlannedFault, Scenario, Trigger, WorkerSetting,
+};
+use crate::disk::PowerLoss;
+use crate::names::Host;
+use crate::network::{Farewell, MessageKind, NetworkSetting, Weather};
+use crate::node::Clock;
+use crate::stream::{Ratio, Span, Stream};
+use crate::workload;
+use std::collections::BTreeSet;
+use windrow_core::time::{MILLISECOND_US, SECOND_US};
+
+/// How long after the last timed fault has passed the core is healed, at the most.
+const HEAL_US: u64 = 3 * SECOND_US;
+/// Up to which number writes, messages and events of a seed's triggers are counted.
+const NTH_MAGNITUDE: u64 = 9;
+
+impl Scenario {
+    /// The scenario of a seed.
+    pub fn from_seed(seed: u64) -> Scenario {
+        let kinds = kinds(seed);
+        let mut cluster = Stream::new(seed, "cluster");
+        let heartbeat_us = cluster.between(100, 2_000) * MILLISECOND_US;
+        let drifts = kinds.contains(&FaultKind::Drift);
+        let manager = ManagerSetting {
+            start_us: cluster.below(300 * MILLISECOND_US),
+            pace: pace(&mut cluster),
+            clock: clock(&mut cluster, drifts),
+            heartbeat_us,
+            lease_us: heartbeat_us * cluster.between(3, 6),
+        };
+        let count = cluster.between(1, 5) as u16;
+        let capable = cluster.below(u64::from(count)) as u16;
+        let workers = (0..count).map(|index| worker(seed, index, drifts)).collect();
+        let mut scenario = Scenario {
+            seed,
+            network: network(seed),
+            manager,
+            workers,
+            jobs: workload::from_seed(seed, &kinds),
+            capable,
+            heal_us: 0,
+            faults: Vec::new(),
+        };
+        let stream = &mut Stream::new(seed, "faults");
+        scenario.faults = faults(stream, &scenario, &kinds);
+        let timed = |planned: &PlannedFault| match planned.trigger {
+            Trigger::At { us } => us + planned.fault.lasts_us().unwrap_or(0),
+            Trigger::Event { .. } | Trigger::Write { .. } | Trigger::Message { .. } => 0,
+        };
+        let last_us = scenario.faults.iter().map(timed).max().unwrap_or(0);
+        scenario.heal_us = last_us.max(SECOND_US) + stream.below(HEAL_US);
+        scenario
+    }
+}
+
+/// Which kinds of fault a seed has: none, a few or many.
+fn kinds(seed: u64) -> BTreeSet<FaultKind> {
+    let stream = &mut Stream::new(seed, "kinds of fault");
+    let often = *stream.pick(&[Ratio::NEVER, Ratio::one_in(12), Ratio::one_in(6), Ratio::one_in(3)]);
+    FaultKind::ALL.iter().copied().filter(|_| stream.chance(often)).collect()
+}
+
+fn span(stream: &mut Stream, least_us: u64, most_us: u64) -> Span {
+    let least_us = stream.between(1, least_us);
+    Span { least_us, most_us: stream.between(least_us, most_us) }
+}
+
+fn pace(stream: &mut Stream) -> Pace {
+    let slow = if stream.chance(Ratio::one_in(6)) { stream.between(2, 40) } else { 1 };
+    Pace {
+        disk: span(stream, 50 * slow, 1_000 * slow),
+        journal: span(stream, 300 * slow, 5_000 * slow),
+        turn: span(stream, 5 * slow, 50 * slow),
+        program: span(stream, 10 * slow, 200 * slow),
+    }
+}
+
+fn clock(stream: &mut Stream, drifts: bool) -> Clock {
+    let ahead_us = stream.below(1_000_000 * SECOND_US);
+    let drift_ppm = stream.between(0, 400_000) as i64 - 200_000;
+    Clock { ahead_us, drift_ppm: if drifts { drift_ppm } else { 0 } }
+}
+
+fn network(seed: u64) -> NetworkSetting {
+    let stream = &mut Stream::new(seed, "network");
+    let slow = if stream.chance(Ratio::one_in(6)) { 20 } else { 1 };
+    let (small, large) = (stream.between(64, 4_096), stream.between(4_096, 262_144));
+    NetworkSetting {
+        latency: span(stream, 100 * slow, 1_000 * slow),
+        jitter: span(stream, 20 * slow, 500 * slow),
+        window_bytes: (small, large),
+    }
+}
+
+fn worker(seed: u64, index: u16, drifts: bool) -> WorkerSetting {
+    let stream = &mut Stream::new(seed, &format!("setting of worker {index}"));
+    WorkerSetting {
+        start_us: stream.below(500 * MILLISECOND_US),
+        pace: pace(stream),
+        clock: clock(stream, drifts),
+        slots: stream.between(1, 3) as u32,
+        sort_bytes: if stream.chance(Ratio::one_in(2)) {
+            1 << 20
+        } else {
+            stream.between(2_000, 64_000) as usize
+        },
+    }
+}
+
+/// Some faults of each kind that the seed has.
+fn faults(stream: &mut Stream, scenario: &Scenario, kinds: &BTreeSet<FaultKind>) -> Vec<PlannedFault> {
+    let mut faults = Vec::new();
+    for kind in kinds {
+        for _ in 0..stream.between(1, 3) {
+            if let Some(fault) = fault(stream, scenario, *kind) {
+                faults.push(PlannedFault { trigger: trigger(stream, scenario, &fault), fault });
+            }
+        }
+    }
+    faults
+}
+
+/// A fault of this kind; `None` where the kind is no event but a property of clocks, programs or users.
+fn fault(stream: &mut Stream, scenario: &Scenario, kind: FaultKind) -> Option<Fault> {
+    let workers = scenario.workers.len() as u64;
+    let worker = stream.below(workers) as u16;
+    let disk = if stream.chance(Ratio::one_in(3)) { DiskName::Shared } else { DiskName::Scratch(worker) };
+    Some(match kind {
+        FaultKind::CrashWorker => crash(stream, Host::Worker(worker)),
+        FaultKind::CrashManager => crash(stream, Host::Manager),
+        FaultKind::CrashClient => {
+            let host = client(stream, scenario);
+            Fault::Crash { host, farewell: farewell(stream), back_after_us: None }
+        }
+        FaultKind::Blackout => {
+            let unsynced = *stream.pick(&[PowerLoss::Lost, PowerLoss::Torn, PowerLoss::Reordered]);
+            Fault::Blackout { unsynced, back_after_us: duration(stream) }
+        }
+        FaultKind::Pause => Fault::Pause { host: host(stream, scenario), for_us: lasting(stream) },
+        FaultKind::Slow => {
+            let times = *stream.pick(&[3, 10, 30, 100]);
+            Fault::Slow { host: host(stream, scenario), times, for_us: lasting(stream) }
+        }
+        FaultKind::Cut => {
+            let (from, to) = edge(stream, scenario);
+            Fault::Cut { from, to, for_us: lasting(stream) }
+        }
+        FaultKind::Trickle => {
+            let (from, to) = edge(stream, scenario);
+            let bytes_per_ms = stream.between(1, 50);
+            Fault::Trickle { from, to, bytes_per_ms, for_us: lasting(stream) }
+        }
+        FaultKind::Reset => Fault::ResetConnection,
+        FaultKind::HalfOpen => Fault::HalfOpen,
+        FaultKind::FlipOnWire => Fault::FlipOnWire,
+        FaultKind::Weather => Fault::Weather { weather: weather(stream), for_us: lasting(stream) },
+        FaultKind::DiskFull => {
+            let magnitude = stream.between(0, 16);
+            Fault::DiskFull { disk, after_bytes: stream.below(1 << magnitude), for_us: lasting(stream) }
+        }
+        FaultKind::SyncFails => Fault::SyncFails { disk, times: stream.between(1, 3) as u32 },
+        FaultKind::ReadFails => Fault::ReadFails { disk, times: stream.between(1, 3) as u32 },
+        FaultKind::Rot => Fault::Rot { worker },
+        FaultKind::LoseFile => Fault::LoseFile { worker },
+        FaultKind::Drift
+        | FaultKind::ProgramFails
+        | FaultKind::ProgramHangs
+        | FaultKind::ProgramUnstable
+        | FaultKind::Cancel
+        | FaultKind::SubmitTwice => return None,
+    })
+}
+
+fn crash(stream: &mut Stream, host: Host) -> Fault {
+    let stays_away = stream.chance(Ratio::one_in(4));
+    let back_after_us = (!stays_away).then(|| duration(stream));
+    Fault::Crash { host, farewell: farewell(stream), back_after_us }
+}
+
+fn farewell(stream: &mut Stream) -> Farewell {
+    *stream.pick(&[Farewell::Close, Farewell::Reset, Farewell::Silence])
+}
+
+fn client(stream: &mut Stream, scenario: &Scenario) -> Host {
+    let jobs = scenario.jobs.len() as u64;
+    Host::Client(if jobs == 0 { 0 } else { stream.below(jobs) as u16 })
+}
+
+/// A host: a worker mostly.
+fn host(stream: &mut Stream, scenario: &Scenario) -> Host {
+    match stream.below(6) {
+        0 => Host::Manager,
+        1 => client(stream, scenario),
+        _ => Host::Worker(stream.below(scenario.workers.len() as u64) as u16),
+    }
+}
+
+/// Two different hosts.
+fn edge(stream: &mut Stream, scenario: &Scenario) -> (Host, Host) {
+    let from = host(stream, scenario);
+    let to = host(stream, scenario);
+    if from != to {
+        (from, to)
+    } else if from == Host::Manager {
+        (from, Host::Worker(scenario.capable))
+    } else {
+        (from, Host::Manager)
+    }
+}
+
+fn weather(stream: &mut Stream) -> Weather {
+    let ratio = |stream: &mut Stream| {
+        let denominator = stream.between(1, 20) as u32;
+        Ratio { numerator: stream.below(2) as u32, denominator }
+    };
+    Weather {
+        dropped: ratio(stream),
+        doubled: ratio(stream),
+        replayed: ratio(stream),
+        truncated: ratio(stream),
+        late: ratio(stream),
+        lateness: Span { least_us: 0, most_us: duration(stream) },
+    }
+}
+
+/// When it strikes: by the clock mostly, else at some write, message or event.
+fn trigger(stream: &mut Stream, scenario: &Scenario, fault: &Fault) -> Trigger {
+    let magnitude = stream.between(1, NTH_MAGNITUDE);
+    let nth = stream.between(1, 1 << magnitude);
+    let moment = *stream.pick(&[Moment::Before, Moment::During, Moment::After]);
+    match stream.below(8) {
+        0 | 1 => {
+            let host = match fault {
+                Fault::Crash { host: host @ (Host::Manager | Host::Worker(_)), .. } => *host,
+                _ if stream.chance(Ratio::one_in(2)) => Host::Manager,
+                _ => Host::Worker(stream.below(scenario.workers.len() as u64) as u16),
+            };
+            Trigger::Write { host, nth, moment }
+        }
+        2 => {
+            let kinds: Vec<MessageKind> = MessageKind::all().collect();
+            let kind = *stream.pick(&kinds);
+            Trigger::Message { kind, nth: nth.min(1 << 6), moment }
+        }
+        3 => Trigger::Event { nth: nth << 5 },
+        _ => Trigger::At { us: moment_us(stream) },
+    }
+}
+
+/// A time: mostly while jobs run, else within the first seconds.
+fn moment_us(stream: &mut Stream) -> u64 {
+    if stream.chance(Ratio { numerator: 3, denominator: 4 }) {
+        stream.between(200 * MILLISECOND_US, 1_500 * MILLISECOND_US)
+    } else {
+        duration(stream)
+    }
+}
+
+/// How long something lasts: mostly for a while, else until it is healed.
+fn lasting(stream: &mut Stream) -> Option<u64> {
+    (!stream.chance(Ratio::one_in(4))).then(|| duration(stream))
+}
+
+/// How long something lasts: up to seconds, as likely short as long.
+fn duration(stream: &mut Stream) -> u64 {
+    let magnitude = stream.between(10, 23);
+    stream.between(1, 1 << magnitude)
+}

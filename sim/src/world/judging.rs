@@ -1,0 +1,122 @@
+//! Where a run is looked at: gathers what the checker judges by, at the moments at which it judges.
+
+use super::environment::Environment;
+use super::{Machines, Process, World};
+use crate::checker::{self, Evidence, Violation, WorkerAtRest};
+use crate::names::{Host, Part, ProcessId};
+use crate::scenario::{DiskName, Fault};
+
+/// A machine that is not woken when it wanted to be hangs, and nobody knows why.
+const NO_TIMER_IS_DUE: &str = "no timer is due at rest";
+
+impl<M: Machines> World<M> {
+    fn judge(&mut self, look: impl FnOnce(&Evidence<'_>) -> Vec<Violation>) {
+        let struck = self.struck.iter().map(|struck| struck.kind).collect();
+        let storage_failed = self.has_failed(|disk| disk == DiskName::Shared);
+        let capable = DiskName::Scratch(self.scenario.capable);
+        let evidence = Evidence {
+            scenario: &self.scenario,
+            history: &self.history,
+            struck: &struck,
+            storage_failed,
+            scratch_failed: self.has_failed(|disk| disk != DiskName::Shared),
+            capable_scratch_failed: self.has_failed(|disk| disk == capable),
+            shared: &self.environment.shared,
+            journal: &self.environment.journal,
+        };
+        let found = look(&evidence);
+        self.violations.extend(found);
+    }
+
+    /// Whether a fault of such a disk has struck.
+    fn has_failed(&self, which: impl Fn(DiskName) -> bool) -> bool {
+        let struck = |fault: &Fault| self.struck.iter().any(|struck| struck.kind == fault.kind());
+        self.scenario.faults.iter().any(|planned| match &planned.fault {
+            Fault::DiskFull { disk, .. } | Fault::SyncFails { disk, .. } | Fault::ReadFails { disk, .. } => {
+                which(*disk) && struck(&planned.fault)
+            }
+            Fault::Crash { .. }
+            | Fault::Blackout { .. }
+            | Fault::Pause { .. }
+            | Fault::Slow { .. }
+            | Fault::Cut { .. }
+            | Fault::Trickle { .. }
+            | Fault::ResetConnection
+            | Fault::HalfOpen
+            | Fault::FlipOnWire
+            | Fault::Weather { .. }
+            | Fault::Rot { .. }
+            | Fault::LoseFile { .. } => false,
+        })
+    }
+
+    /// After something happened to a process: looks at what it told its user, and at outputs that were not there before.
+    pub(super) fn look(&mut self, process: ProcessId) {
+        match process.host {
+            Host::Client(_) => {
+                let Some(Process::Client(client)) = self.processes.get_mut(&process) else { return };
+                let journal = &self.environment.journal;
+                let lies = client
+                    .new_reports()
+                    .iter()
+                    .filter_map(|said| checker::what_is_said_is_durable(said, journal));
+                self.violations.extend(lies);
+            }
+            Host::Manager => {
+                for job in 0..self.scenario.jobs.len() {
+                    let output = &self.scenario.jobs[job].output;
+                    if self.history.output_seen[job].is_none() && self.environment.shared.exists(output) {
+                        self.history.output_seen[job] = Some(self.environment.now());
+                        self.judge(|evidence| checker::when_an_output_appears(evidence, job));
+                    }
+                }
+            }
+            Host::Worker(index) => {
+                if index == self.scenario.capable && self.history.capable_registered.is_none() {
+                    let Some(Process::Worker(worker)) = self.processes.get(&process) else { return };
+                    self.history.capable_registered = worker.is_registered().then(|| self.environment.now());
+                }
+            }
+        }
+    }
+
+    /// Every client has heard its end, and time has passed.
+    pub(super) fn judge_the_rest(&mut self) {
+        let (now, mut workers, mut overdue) = (self.environment.now(), Vec::new(), Vec::new());
+        let Environment { network, computers, .. } = &self.environment;
+        for (process, running) in &self.processes {
+            match running {
+                Process::Worker(worker) => {
+                    overdue.extend(worker.overdue(now));
+                    workers.push(WorkerAtRest {
+                        worker: *process,
+                        attempts: worker.attempts().collect(),
+                        files: computers[&process.host].scratch.tree(worker.scratch()),
+                        shuffle_connections: {
+                            let shuffle = process.actor(Part::Shuffle);
+                            network.open_ends().filter(|(actor, _)| *actor == shuffle).count()
+                        },
+                    });
+                }
+                Process::Manager(manager) => overdue.extend(manager.overdue(now)),
+                Process::Client(_) => {}
+            }
+        }
+        let managers = network.open_ends().filter(|(actor, _)| actor.process.host == Host::Manager).count();
+        if !overdue.is_empty() {
+            self.violations.push(Violation::new(NO_TIMER_IS_DUE, format!("{overdue:?}")));
+        }
+        self.judge(|evidence| checker::at_rest(evidence, &workers, managers));
+    }
+
+    /// All is over.
+    pub(super) fn judge_the_end(&mut self) {
+        let left: Vec<String> = self.processes.keys().map(ToString::to_string).collect();
+        let open: Vec<String> =
+            self.environment.network.open_ends().map(|(actor, name)| format!("{actor}: {name}")).collect();
+        for life in &self.environment.journal {
+            checker::what_a_journal_holds_makes_sense(life);
+        }
+        self.judge(|evidence| checker::at_the_end(evidence, &left, &open));
+    }
+}
