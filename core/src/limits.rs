@@ -128,7 +128,8 @@ mod tests {
             (greatest_pause_us, FETCH_PATIENCE_US),
             (first_pause_us, GRACE_US),
             (FIRST_HEARTBEAT_US, UNHEARD_US),
-            (PROGRESS_US, MANAGER_SILENCE_US),
+            (10 * PROGRESS_US, MANAGER_SILENCE_US),
+            (DRAIN_US, FETCH_PATIENCE_US),
             (FETCH_PATIENCE_US, FETCH_SILENCE_US),
             (FETCH_SILENCE_US, FETCHER_IDLE_US),
         ];

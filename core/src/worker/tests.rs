@@ -312,6 +312,7 @@ fn a_manager_that_falls_silent_is_dialled_again_and_what_runs_goes_on() {
     while !lines.contains(&"close".into()) {
         lines = stage.wake();
     }
+    assert!(!lines.contains(&"notice Unheard".into()), "it was heard before: {lines:?}");
     assert_eq!(stage.now.as_us(), 10 * SECOND_US, "a lease after its last answer");
     stage.connection = None;
     assert_eq!(stage.register(2)[2], "Inventory [running map-00000-1-0]");
@@ -697,4 +698,35 @@ fn an_inventory_of_many_attempts_is_cut_into_full_pages() {
     stage.close();
     let pages: Vec<_> = stage.register(2)[2..].iter().map(|page| page.matches("running").count()).collect();
     assert_eq!(pages, [INVENTORY_PAGE_ENTRIES, 1]);
+}
+
+#[test]
+fn a_manager_that_never_answers_a_heartbeat_is_spoken_of_and_dialled_again() {
+    let mut stage = Stage::new(1);
+    stage.register(1);
+    let mut lines = Vec::new();
+    while !lines.contains(&"close".into()) {
+        assert!(!lines.contains(&"notice Unheard".into()), "it is said after a lease");
+        lines = stage.wake();
+    }
+    assert!(lines.contains(&"notice Unheard".into()), "{lines:?}");
+    assert_eq!(stage.wake(), ["dial"]);
+}
+
+#[test]
+fn what_the_shuffle_says_late_of_a_reduce_that_has_its_runs_changes_nothing() {
+    let mut stage = Stage::new(1);
+    stage.register(1);
+    stage.say(&launch(REDUCE));
+    let gathered = || ShuffleReport::Gathered { attempt: attempt(REDUCE), runs: vec![], fetched_bytes: 0 };
+    assert_eq!(stage.local(WorkerInput::Shuffle(gathered())), ["Gathered"]);
+    let cause = || Cause::RunCorrupt { map: attempt(MAP) };
+    let late = [
+        gathered(),
+        ShuffleReport::Unfetchable { attempt: attempt(REDUCE), map: attempt(MAP), cause: cause() },
+        ShuffleReport::Failed { attempt: attempt(REDUCE), cause: cause() },
+    ];
+    for report in late {
+        assert!(stage.local(WorkerInput::Shuffle(report)).is_empty());
+    }
 }

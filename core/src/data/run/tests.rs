@@ -268,3 +268,15 @@ fn writer_makes_one_stream_of_many_runs_however_it_is_drained() {
     assert_eq!(segments[1].length_bytes, 0);
     assert_eq!(next, stream.len() as u64);
 }
+
+#[test]
+fn what_can_be_compressed_is_stored_so_and_what_cannot_is_stored_as_it_is() {
+    let stored_bytes = |payload: Vec<u8>| {
+        let run = write(&[(payload, None)]);
+        Header::read(run.first_chunk().unwrap()).map(|header| (header.raw_bytes, header.stored_bytes))
+    };
+    let (raw, stored) = stored_bytes(vec![b'a'; 10_000]).unwrap();
+    assert!(stored < raw / 10, "{stored} of {raw}");
+    let (raw, stored) = stored_bytes(noise(10_000)).unwrap();
+    assert_eq!(stored, raw);
+}

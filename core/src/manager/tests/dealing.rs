@@ -101,7 +101,7 @@ fn a_reduce_that_has_its_runs_takes_a_slot_before_any_new_map() {
 #[test]
 fn what_a_worker_says_of_the_attempts_of_another_changes_nothing() {
     let mut stage = Stage::new();
-    let (_, client) = worker_and_client(&mut stage, 1);
+    let (_, client) = worker_and_client(&mut stage, 2);
     let other = stage.worker(2, 1);
     stage.job(client, 1, 1);
     let (map, reduce) = (stage.launched_of(TaskId::Map)[0], stage.launched_of(TaskId::Reduce)[0]);

@@ -122,7 +122,7 @@ fn too_many_runs_are_merged_in_neighbouring_groups_before_the_program_starts() {
     spawning(&mut reduce);
     assert_eq!(done(&mut reduce), ["create /scratch/merge-1.run"]);
     let mut lines = opened(&mut reduce);
-    let mut opens = 0;
+    let (mut opens, mut written_bytes) = (0, 0);
     while lines != ["spawn reducer", "create /staging/map-0"] {
         assert_eq!(lines.len(), 1, "{lines:?}");
         lines = match lines[0].split(' ').next() {
@@ -131,11 +131,16 @@ fn too_many_runs_are_merged_in_neighbouring_groups_before_the_program_starts() {
                 opened(&mut reduce)
             }
             Some("read") => read(&mut reduce, &run),
-            Some("write" | "close" | "remove") => done(&mut reduce),
+            Some("write") => {
+                written_bytes += reduce.outgoing().len() as u64;
+                done(&mut reduce)
+            }
+            Some("close" | "remove") => done(&mut reduce),
             other => panic!("{other:?}"),
         };
     }
     assert_eq!(opens, 4, "just as many as leave what can be merged at once");
+    assert_eq!(reduce.base.counters.spilled_bytes, written_bytes);
 }
 
 #[test]
