@@ -4,7 +4,7 @@ use super::*;
 use crate::job::{JobPhase, TaskCount};
 use crate::limits::{
     NAME_BYTES_MAX, PATH_BYTES_MAX, REDUCERS_MAX, SHUFFLE_FAILURES_PER_TASK, SPECIFICATION_BYTES_MAX,
-    UNHEARD_US,
+    STDERR_TAIL_BYTES, UNHEARD_US,
 };
 use crate::wire::message::AttemptProgress;
 
@@ -225,4 +225,37 @@ fn an_unknown_job_is_said_to_be_unknown_whether_it_is_watched_or_cancelled() {
     let client = stage.connect(Role::Client);
     assert_eq!(stage.say(client, &FromClient::Watch { job: JobId(7) }), ["Client UnknownJob"]);
     assert_eq!(stage.say(client, &FromClient::Cancel { job: JobId(7) }), ["Client UnknownJob"]);
+}
+
+#[test]
+fn a_failure_that_is_too_long_to_be_told_is_told_in_short() {
+    let mut stage = Stage::new();
+    let (worker, client) = worker_and_client(&mut stage, 1);
+    stage.job(client, 1, 0);
+    let attempt = stage.launched[0];
+    stage.failed(
+        worker,
+        attempt,
+        Cause::InputChanged { path: PathBytes(vec![b'p'; SPECIFICATION_BYTES_MAX]) },
+    );
+    stage.answer(FileAnswer::Done);
+    stage.settle();
+    let failure = stage.report.and_then(|report| report.failure).expect("it failed");
+    assert!(matches!(failure.cause, Cause::Invalid { .. }), "{}", failure.cause);
+    assert_eq!((failure.attempt, failure.job), (Some(attempt), Some((JobId(1), "n".into()))));
+}
+
+#[test]
+fn of_a_long_stderr_the_end_is_told() {
+    let mut stage = Stage::new();
+    let (worker, client) = worker_and_client(&mut stage, 1);
+    stage.job(client, 1, 0);
+    let mut failure = Failure::new(Cause::InputChanged { path: PathBytes::from("/in") });
+    failure.stderr_tail = [&[b'a'; STDERR_TAIL_BYTES][..], b"bc"].concat();
+    let result = AttemptResult::Failed(failure.into());
+    stage.say(worker, &FromWorker::Ended { attempt: stage.launched[0], result });
+    stage.answer(FileAnswer::Done);
+    stage.settle();
+    let tail = stage.report.and_then(|report| report.failure).expect("it failed").stderr_tail;
+    assert_eq!((tail.len(), &tail[tail.len() - 3..]), (STDERR_TAIL_BYTES, &b"abc"[..]));
 }
