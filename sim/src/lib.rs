@@ -13,6 +13,7 @@ pub mod disk;
 pub mod names;
 pub mod network;
 pub mod node;
+pub mod probes;
 pub mod process;
 pub mod reference;
 pub mod scenario;
@@ -32,5 +33,7 @@ use world::{CoreMachines, Outcome, Watch, World};
 /// # Panics
 /// If a machine or the world finds itself in a state that must not be, or the scenario makes no sense.
 pub fn run(scenario: Scenario, watch: Watch) -> Outcome {
-    World::<CoreMachines>::new(scenario, watch).run()
+    let world = World::<CoreMachines>::new(scenario, watch);
+    let (outcome, probes) = probes::heard_while(|| world.run());
+    Outcome { probes, ..outcome }
 }

@@ -115,6 +115,8 @@ pub struct Outcome {
     pub messages: BTreeMap<crate::network::MessageKind, u64>,
     /// What every client told its user.
     pub heard: Vec<Heard>,
+    /// The marks of rare branches that machines came by.
+    pub probes: BTreeSet<&'static str>,
     /// What should never be, and was.
     pub violations: Vec<Violation>,
 }
@@ -222,6 +224,7 @@ impl<M: Machines> World<M> {
             writes: self.triggers.writes().clone(),
             messages: self.triggers.messages().clone(),
             heard: self.history.heard,
+            probes: BTreeSet::new(),
             violations: self.violations,
         }
     }
