@@ -280,3 +280,23 @@ fn what_can_be_compressed_is_stored_so_and_what_cannot_is_stored_as_it_is() {
     let (raw, stored) = stored_bytes(noise(10_000)).unwrap();
     assert_eq!(stored, raw);
 }
+
+#[test]
+fn blocks_of_the_usual_size_are_read_within_the_usual_memory() {
+    let run = write(&vec![(noise(20_000), None); 40]);
+    let mut cursor = RunCursor::new();
+    let (mut rest, mut records) = (&run[..], 0);
+    loop {
+        match cursor.advance().unwrap() {
+            Advance::Record => records += 1,
+            Advance::Starved => {
+                let (chunk, left) = rest.split_at(rest.len().min(cursor.wanted_bytes()));
+                cursor.push(chunk);
+                rest = left;
+            }
+            Advance::End => break,
+        }
+        assert!(cursor.held_bytes() <= 2 * (BLOCK_BYTES + 2 * HEADER_BYTES), "{}", cursor.held_bytes());
+    }
+    assert_eq!(records, 40);
+}
