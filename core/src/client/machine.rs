@@ -128,7 +128,7 @@ impl Client {
         let since = *self.failing_since.get_or_insert(self.now);
         let failure = Failure::new(cause);
         if self.is_cancelled && !self.may_be_submitted {
-            probe!("a client gives up before it has submitted");
+            probe!("a connection fails after its client gave up");
             return self.conclude(ClientReport::Failed(Failure::new(Cause::Cancelled)));
         }
         probe!("a client tries again");
@@ -205,6 +205,7 @@ impl Client {
         }
         // Whether a submission arrived is not known: the answer to it will be followed by the cancellation.
         if !self.may_be_submitted && !self.link.is_open() {
+            probe!("a client gives up before it has submitted");
             self.conclude(ClientReport::Failed(Failure::new(Cause::Cancelled)));
         }
     }

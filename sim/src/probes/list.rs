@@ -13,9 +13,14 @@ const fn within_reach(name: &'static str) -> Probe {
     Probe { name, out_of_reach: None }
 }
 
+const fn out_of_reach(name: &'static str, why: &'static str) -> Probe {
+    Probe { name, out_of_reach: Some(why) }
+}
+
 /// Every mark in core.
 pub const ALL: &[Probe] = &[
     // core/src/client/machine.rs
+    out_of_reach("a connection fails after its client gave up", "nobody gives up a shutdown"),
     within_reach("a client gives up before it has submitted"),
     within_reach("a client tries again"),
     within_reach("a client cancels what it did not know to be accepted"),
@@ -59,7 +64,10 @@ pub const ALL: &[Probe] = &[
     within_reach("a grace runs out"),
     // core/src/manager/sessions.rs
     within_reach("a worker registers over its old connection"),
-    within_reach("a worker speaks on a connection that it has replaced"),
+    out_of_reach(
+        "a worker speaks on a connection that it has replaced",
+        "what it said before arrives before three messages on the way to a registration do: edges are queues",
+    ),
     within_reach("an end is told again in an inventory"),
     within_reach("an output is kept through a registration"),
     within_reach("an output that nobody wants is dropped"),
@@ -67,11 +75,17 @@ pub const ALL: &[Probe] = &[
     within_reach("a kill reaches its worker by an inventory"),
     within_reach("a reduce has gathered while its worker was away"),
     within_reach("an order to run was lost"),
-    within_reach("a worker is behind what the Manager knows"),
+    out_of_reach("a worker is behind what the Manager knows", "a worker forgets nothing within its life"),
     within_reach("an order to launch was lost"),
-    within_reach("an output is missing from an inventory"),
+    out_of_reach(
+        "an output is missing from an inventory",
+        "a worker forgets no output within its life that the Manager did not drop",
+    ),
     within_reach("a run cannot be had"),
-    within_reach("the runs of a map cannot be had for good"),
+    out_of_reach(
+        "the runs of a map cannot be had for good",
+        "it takes sixteen failures of one map, and the core of the cluster is healed before",
+    ),
     // core/src/worker/base.rs
     within_reach("scratch refuses"),
     within_reach("a run on the same worker cannot be read"),
@@ -88,8 +102,14 @@ pub const ALL: &[Probe] = &[
     within_reach("an output is made that nobody wants"),
     within_reach("an output does not count"),
     within_reach("an attempt is dropped while it runs"),
-    within_reach("a page of outputs is missing"),
-    within_reach("a page of outputs comes twice"),
+    out_of_reach(
+        "a page of outputs is missing",
+        "a worker has one pull under way, and a connection loses nothing from its middle",
+    ),
+    out_of_reach(
+        "a page of outputs comes twice",
+        "a worker has one pull under way, and a connection repeats nothing",
+    ),
     within_reach("a gathering fails"),
     // core/src/worker/session.rs
     within_reach("a worker waits in vain for a welcome"),

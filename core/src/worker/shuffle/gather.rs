@@ -141,10 +141,9 @@ impl Shuffle {
 
     /// Stops fetching a run; it is wanted again once it is located anew.
     fn give_up(&mut self, attempt: AttemptId, map_index: u32) {
-        if let Some(gathering) = self.gatherings.all.get_mut(&attempt) {
-            if gathering.fetching.remove(&map_index).is_some() {
-                probe!("a run is revoked while it is fetched");
-            }
+        let gathering = self.gatherings.all.get_mut(&attempt);
+        if gathering.is_some_and(|gathering| gathering.fetching.remove(&map_index).is_some()) {
+            probe!("a run is revoked while it is fetched");
         }
     }
 
