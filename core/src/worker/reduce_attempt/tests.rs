@@ -156,3 +156,21 @@ fn the_neighbours_that_are_shortest_together_are_merged_first() {
     assert_eq!(first(&[3, 3, 3], 2), 0, "the first of those that are equal");
     assert_eq!(first(&[3, 3, 3], 3), 0);
 }
+
+#[test]
+fn a_reducer_that_fails_is_reported_with_the_end_of_its_stderr() {
+    let mut reduce = running(Vec::new());
+    opened(&mut reduce);
+    reduce.push_stderr(b"Traceback", Time::ZERO);
+    give(
+        &mut reduce,
+        AttemptInput::Exited { status: ExitStatus::Code(1), unread_bytes: 0, printed_bytes: 0 },
+    );
+    give(&mut reduce, AttemptInput::StdoutClosed);
+    assert_eq!(give(&mut reduce, AttemptInput::StderrClosed), ["close"]);
+    assert_eq!(done(&mut reduce), ["remove all of /scratch"]);
+    reduce.handle_input(AttemptInput::Disk(Ok(crate::worker::disk::DiskReply::Done)), Time::ZERO);
+    let Some(AttemptOutput::Ended(Err(failure))) = reduce.poll_output() else { panic!("it fails") };
+    assert_eq!(failure.stderr_tail, b"Traceback");
+    assert!(matches!(failure.cause, Cause::ProgramFailed { role: ProgramRole::Reducer, .. }));
+}
