@@ -205,6 +205,16 @@ fn json_is_one_object() {
 }
 
 #[test]
+fn the_help_teaches() {
+    let help = printed(&mut sim(&["--help"])).replace('\n', " ");
+    for words in
+        ["Examples:", "--seed 4711 --html run.html", "crash-worker,", "submit-twice.", "N seeds, F failures"]
+    {
+        assert!(help.contains(words), "{words} is missing in {help}");
+    }
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_failure() {
     let mut child =
         sim(&["--seed", "5", "--transcript"]).stdout(Stdio::piped()).spawn().expect("windrow starts");

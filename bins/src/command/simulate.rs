@@ -49,7 +49,7 @@ pub struct SimulateOptions {
     pub shrinking: ShrinkOptions,
 
     /// Leave out all faults of this kind; may be given several times
-    #[arg(long, value_name = "KIND", help_heading = "Faults")]
+    #[arg(long, value_name = "KIND", help_heading = "Faults", long_help = kinds_of_fault())]
     pub without: Vec<FaultKind>,
 
     /// Print the hash over all that happened, and nothing else, to standard output
@@ -111,6 +111,9 @@ pub struct OneOptions {
     pub scenario: Option<PathBuf>,
 
     /// Print all that happens, a line each
+    ///
+    /// Each begins with the time in microseconds. `<-` is what a machine is told, `->` what it answers, `==` a message that
+    /// has arrived, `**` what happens to the world: processes that start and end, and faults.
     #[arg(long, requires = "run", conflicts_with = "hash")]
     pub transcript: bool,
 
@@ -123,6 +126,14 @@ pub struct OneOptions {
     /// Print the scenario as a text that --scenario reads, and run nothing
     #[arg(long, requires = "run", conflicts_with_all = ["transcript", "html", "hash"])]
     pub print: bool,
+}
+
+fn kinds_of_fault() -> String {
+    let names: Vec<&str> = FaultKind::ALL.iter().map(|kind| kind.name()).collect();
+    format!(
+        "Leave out all faults of this kind; may be given several times\n\nThe kinds: {}.",
+        names.join(", ")
+    )
 }
 
 /// Runs what was asked for and tells what came of it.

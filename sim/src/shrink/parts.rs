@@ -7,6 +7,9 @@ use crate::scenario::{DiskName, Fault, PlannedFault, Scenario, Trigger};
 use crate::workload::{InputText, JobSetting};
 use std::ops::Range;
 
+/// A change of what a file holds.
+type TextChange = Box<dyn Fn(&mut Vec<u8>)>;
+
 /// Leaves out faults: all, halves, quarters, and so on to single ones.
 pub(super) fn faults(scenario: &Scenario) -> Vec<Edit> {
     let cut = |range: Range<usize>| -> Edit {
@@ -49,10 +52,10 @@ pub(super) fn files(scenario: &Scenario) -> Vec<Edit> {
     edits
 }
 
-/// Leaves out lines; then words, all of a file's or all but the first of each line.
+/// Leaves out lines; then makes plainer what they hold.
 pub(super) fn lines(scenario: &Scenario) -> Vec<Edit> {
     let mut edits: Vec<Edit> = Vec::new();
-    let mut change = |job: usize, file: usize, change: Box<dyn Fn(&mut Vec<u8>)>| {
+    let mut change = |job: usize, file: usize, change: TextChange| {
         edits.push(Box::new(move |scenario| {
             let file = scenario.jobs.get_mut(job).and_then(|job| job.files.get_mut(file));
             if let Some(InputText { bytes, .. }) = file {
@@ -65,8 +68,17 @@ pub(super) fn lines(scenario: &Scenario) -> Vec<Edit> {
             for range in pieces(lines_of(&text.bytes).count()) {
                 change(job, file, Box::new(move |bytes| *bytes = without_lines(bytes, &range)));
             }
-            change(job, file, Box::new(|bytes| *bytes = line_by_line(bytes, |_| b"a")));
-            change(job, file, Box::new(|bytes| *bytes = line_by_line(bytes, |line| first_word(line))));
+            change(job, file, Box::new(|bytes| *bytes = line_by_line(bytes, |_| b"a".to_vec())));
+            change(
+                job,
+                file,
+                Box::new(|bytes| *bytes = line_by_line(bytes, |line| first_word(line).to_vec())),
+            );
+            // Where it takes so many bytes, the fewest lines and the plainest bytes.
+            change(job, file, Box::new(|bytes| join_lines(bytes, usize::MAX)));
+            change(job, file, Box::new(|bytes| join_lines(bytes, 8)));
+            change(job, file, Box::new(|bytes| join_lines(bytes, 2)));
+            change(job, file, Box::new(|bytes| *bytes = line_by_line(bytes, |line| vec![b'a'; line.len()])));
         }
     }
     edits
@@ -96,7 +108,7 @@ fn without_lines(bytes: &[u8], range: &Range<usize>) -> Vec<u8> {
 }
 
 /// Changes what stands before the ends of lines.
-fn line_by_line(bytes: &[u8], change: impl Fn(&[u8]) -> &[u8]) -> Vec<u8> {
+fn line_by_line(bytes: &[u8], change: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
     let mut changed = Vec::new();
     for line in lines_of(bytes) {
         let (text, end) = line.split_at(line.len() - usize::from(line.ends_with(b"\n")));
@@ -104,6 +116,20 @@ fn line_by_line(bytes: &[u8], change: impl Fn(&[u8]) -> &[u8]) -> Vec<u8> {
         changed.extend(end);
     }
     changed
+}
+
+/// Makes one line of each so many.
+fn join_lines(bytes: &mut [u8], lines: usize) {
+    let length = bytes.len();
+    let mut number = 0;
+    for (place, byte) in bytes.iter_mut().enumerate() {
+        if *byte == b'\n' {
+            number += 1;
+            if number % lines != 0 && place + 1 < length {
+                *byte = b' ';
+            }
+        }
+    }
 }
 
 fn first_word(line: &[u8]) -> &[u8] {

@@ -8,6 +8,7 @@ use crate::process::UserFunction;
 use crate::scenario::{Fault, Moment, Scenario, Trigger};
 use crate::stream::Ratio;
 use crate::workload::JobSetting;
+use std::collections::BTreeSet;
 
 /// A size: what comes first weighs more than all that follows.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,6 +19,8 @@ pub(super) struct Size {
     files: usize,
     lines: usize,
     bytes: usize,
+    /// How many different bytes there are in the input.
+    variety: usize,
     /// How far from plain all else is.
     oddity: u64,
 }
@@ -33,6 +36,7 @@ impl Size {
             files: files().count(),
             lines: files().map(|file| file.bytes.split_inclusive(|byte| *byte == b'\n').count()).sum(),
             bytes: files().map(|file| file.bytes.len()).sum(),
+            variety: files().flat_map(|file| &file.bytes).collect::<BTreeSet<_>>().len(),
             oddity: oddity(scenario),
         }
     }

@@ -47,6 +47,17 @@ fn lines_go_until_each_is_needed() {
 }
 
 #[test]
+fn a_text_of_many_bytes_is_one_plain_line() {
+    let bytes = |scenario: &Scenario| {
+        scenario.jobs.iter().flat_map(|job| &job.files).map(|file| file.bytes.len()).sum::<usize>()
+    };
+    let small = shrink(scenario(|it| bytes(it) > 5_000), |scenario| bytes(scenario) >= 1_000, BUDGET_RUNS);
+    let text = &small.jobs[0].files[0].bytes;
+    let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();
+    assert!(lines == 1 && text.iter().all(|byte| b"a\n".contains(byte)), "{}", text.escape_ascii());
+}
+
+#[test]
 fn what_faults_name_is_renamed_with_what_went() {
     let crash = |host| PlannedFault {
         trigger: Trigger::Write { host, nth: 1, moment: crate::scenario::Moment::Before },

@@ -71,12 +71,13 @@ fn show(name: &str, replay: &str, scenario: Scenario, options: &SimulateOptions)
         printed(print(text.trim_end()))?;
         return Ok(Exit::Success);
     }
-    let (record, lines) = (Record::default(), options.one.transcript.then(transcript));
-    let watch = match &options.one.html {
-        Some(_) => record.watch(lines),
-        None => Watch { transcript: lines, observer: None },
+    let record = Record::default();
+    let watch = match options.one.transcript || options.one.html.is_some() {
+        true => record.watch(options.one.transcript.then(transcript)),
+        false => Watch::default(),
     };
     let result = runs::run(scenario, watch);
+    record.end();
     let broken = summary::broken_promises(&result);
     let told = match (&result, options.hash) {
         (Ok(outcome), true) => print(format_args!("{:016x}", outcome.trace_hash)),

@@ -19,7 +19,7 @@ use std::{cell::RefCell, fmt};
 use windrow_core::failure::Failure;
 
 /// Runs that shrinking may take: some tens of seconds, at the most a few minutes where every run goes on for long.
-const BUDGET_RUNS: usize = 2_500;
+const BUDGET_RUNS: usize = 5_000;
 
 /// What becomes of a seed that fails.
 #[derive(Clone, Debug, Args)]
@@ -112,6 +112,7 @@ fn write(seed: u64, scenario: &Scenario, runs: usize, out: &Path) -> Result<Smal
 
     let (record, lines) = (Record::default(), Lines::create(&smallest.transcript));
     let result = runs::run(scenario.clone(), record.watch(Some(lines.transcript())));
+    record.end();
     let breach = Breach::of(&result).expect("it fails, as it did before");
     let name = format!("seed {seed}, shrunk");
     lines.end(&summary::of_run(&name, &result)).map_err(|error| unwritable(&smallest.transcript, &error))?;
