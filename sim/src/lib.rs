@@ -19,6 +19,7 @@ pub mod reference;
 pub mod scenario;
 pub mod schedule;
 pub mod show;
+pub mod shrink;
 pub mod stream;
 pub mod swarm;
 pub mod trace;
