@@ -283,7 +283,9 @@ fn what_can_be_compressed_is_stored_so_and_what_cannot_is_stored_as_it_is() {
 
 #[test]
 fn blocks_of_the_usual_size_are_read_within_the_usual_memory() {
-    let run = write(&vec![(noise(20_000), None); 40]);
+    let records: Vec<Owned> = noise(800_000).chunks(20_000).map(|key| (key.to_vec(), None)).collect();
+    let run = write(&records);
+    assert!(run.len() > 800_000, "nothing of it is compressed");
     let mut cursor = RunCursor::new();
     let (mut rest, mut records) = (&run[..], 0);
     loop {
