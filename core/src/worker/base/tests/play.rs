@@ -83,18 +83,17 @@ impl<M: AttemptMachine> Play<M> {
 
     /// Plays it to its end.
     pub(super) fn run(mut self) -> (Ended, Files) {
-        let ended = self.play();
-        (ended, self.files)
+        self.play();
+        (self.ended.expect("it was played to its end"), self.files)
     }
 
     /// Plays it to its end, and leaves all to be looked at.
-    pub(super) fn play(&mut self) -> Ended {
+    pub(super) fn play(&mut self) {
         self.machine.handle_input(AttemptInput::Start, self.now);
         for _ in 0..1_000_000 {
             self.drain();
-            if let Some(ended) = self.ended.take() {
-                self.check_end();
-                return ended;
+            if self.ended.is_some() {
+                return self.check_end();
             }
             let next = self.choose();
             self.happen(next);
