@@ -113,7 +113,9 @@ fn job(stream: &mut Stream, index: u64, kinds: &BTreeSet<FaultKind>) -> JobSetti
         sync: stream.chance(Ratio::one_in(2)),
         files,
     };
-    if stream.chance(Ratio::one_in(24)) {
+    // What is spilled does not lie long: a disk that rots meets it only where it is sought.
+    let spills = if kinds.contains(&FaultKind::Rot) { Ratio::one_in(3) } else { Ratio::one_in(24) };
+    if stream.chance(spills) {
         make_it_spill(&mut job, stream);
     }
     if job.hangs() {
@@ -189,6 +191,10 @@ fn text(stream: &mut Stream, may_be_poisoned: bool) -> Vec<u8> {
             }
             let number = stream.below(vocabulary);
             text.extend(format!("w{}", number * number % 9_973).bytes());
+            // Keys that differ only in zeros at their ends are hard to keep apart.
+            if stream.chance(Ratio::one_in(100)) {
+                text.push(0);
+            }
         }
         if stream.chance(Ratio::one_in(60)) {
             text.extend([0, 0xFF, b'\r', stream.number() as u8 | 0x80]);
