@@ -1,6 +1,9 @@
 //! `windrow sim` as its callers see it: last line, exit code, which stream says what, and that nothing around the process
 //! changes a run.
 
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 /// A place that has nothing to do with the sources.
@@ -71,12 +74,144 @@ fn one_seed_is_told_closely() {
     assert!(transcript.lines().count() > 100 && transcript.contains("manager <- Begin"), "{transcript}");
 }
 
+/// A private directory for the files of a test.
+fn directory(name: &str) -> PathBuf {
+    let directory = Path::new(ELSEWHERE).join("simulate").join(name);
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory).expect("a directory is made");
+    directory
+}
+
+#[test]
+fn a_scenario_that_was_printed_is_the_same_run() {
+    let file = directory("printed").join("a scenario.ron");
+    let text = printed(&mut sim(&["--seed", "5", "--print"]));
+    fs::write(&file, &text).expect("a file is written");
+    let file = file.to_str().expect("a path in UTF-8");
+    let hash = printed(&mut sim(&["--seed", "5", "--hash"]));
+    assert_eq!(printed(&mut sim(&["--scenario", file, "--hash"])), hash);
+    assert_eq!(printed(&mut sim(&["--scenario", file, "--print"])), text);
+    let summary = printed(&mut sim(&["--scenario", file]));
+    assert!(summary.ends_with(&format!("{file}: every promise was kept\n")), "{summary}");
+
+    let mut child = sim(&["--scenario", "-", "--hash"]);
+    let mut child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("windrow starts");
+    child.stdin.take().expect("a pipe").write_all(text.as_bytes()).expect("it is read");
+    assert_eq!(child.wait_with_output().expect("it ends").stdout, hash.as_bytes());
+}
+
+#[test]
+fn kinds_of_fault_can_be_left_out() {
+    let faults = |text: &str| text.matches("        fault: ").count();
+    let all = printed(&mut sim(&["--seed", "30", "--print"]));
+    let without = printed(&mut sim(&["--seed", "30", "--print", "--without", "pause"]));
+    let all_hash = printed(&mut sim(&["--seed", "30", "--hash"]));
+    assert_eq!(all.matches("Pause(").count() + faults(&without), faults(&all), "{all}");
+    assert!(all.contains("Pause(") && !without.contains("Pause("), "{all}");
+    assert_ne!(printed(&mut sim(&["--seed", "30", "--hash", "--without", "pause"])), all_hash);
+    let swarm = printed(&mut sim(&["--seeds", "40", "--without", "crash-worker", "--without", "reset"]));
+    assert!(!swarm.contains(" crash-worker") && !swarm.contains(" reset"), "{swarm}");
+}
+
+#[test]
+fn a_run_is_drawn_on_a_page_that_needs_nothing_else() {
+    let file = directory("drawn").join("run.html");
+    let path = file.to_str().expect("a path in UTF-8");
+    let summary = printed(&mut sim(&["--seed", "5", "--html", path]));
+    assert_eq!(summary, printed(&mut sim(&["--seed", "5"])));
+    let page = fs::read_to_string(&file).expect("the page is there");
+    for words in [
+        "manager",
+        "worker 0",
+        "client 0",
+        "windrow sim --seed 5 --transcript",
+        "seed: 5,",
+        "manager is no more",
+    ] {
+        assert!(page.contains(words), "{words} is missing");
+    }
+    assert!(!page.contains("http://") && !page.contains("https://"));
+    let (code, _, stderr) = output(&mut sim(&["--seed", "5", "--html", "/none/such/run.html"]));
+    assert_eq!(code, 3, "{stderr}");
+    assert!(stderr.starts_with("error: ") && stderr.contains("/none/such/run.html"), "{stderr}");
+}
+
+#[test]
+fn what_is_no_scenario_is_refused_with_its_place() {
+    let file = directory("refused").join("bad.ron");
+    let path = file.to_str().expect("a path in UTF-8");
+    for (text, words) in [
+        (&b"Scenario(\n  seed: x,\n)"[..], "bad.ron` is no scenario: line 2, column 8: "),
+        (b"", "line 1, column 1: "),
+        (b"\xff", "UTF-8"),
+    ] {
+        fs::write(&file, text).expect("a file is written");
+        let (code, stdout, stderr) = output(&mut sim(&["--scenario", path]));
+        assert_eq!((code, stdout.as_str()), (2, ""), "{stderr}");
+        assert!(stderr.starts_with("error: ") && stderr.contains(words), "{words}: {stderr}");
+    }
+    let nowhere = printed(&mut sim(&["--seed", "5", "--print"])).replace("capable: ", "capable: 9");
+    fs::write(&file, nowhere).expect("a file is written");
+    let (code, _, stderr) = output(&mut sim(&["--scenario", path]));
+    assert_eq!(code, 2);
+    assert!(stderr.contains("there is no worker 9"), "{stderr}");
+    let (code, _, stderr) = output(&mut sim(&["--scenario", "/none/such.ron"]));
+    assert_eq!(code, 2);
+    assert!(stderr.contains("/none/such.ron"), "{stderr}");
+}
+
+/// A scenario that breaks a promise whatever core does: its job names an input that no one made.
+fn failing(directory: &Path) -> String {
+    let text = printed(&mut sim(&["--seed", "5", "--print"]));
+    let (before, inputs) = text.split_once("inputs: [").expect("the first job has inputs");
+    let file = directory.join("failing.ron");
+    fs::write(&file, format!("{before}inputs: [PathBytes(b\"/none/such\"), {inputs}"))
+        .expect("a file is written");
+    file.into_os_string().into_string().expect("a path in UTF-8")
+}
+
+#[test]
+fn a_run_that_fails_is_told_and_marked() {
+    let directory = directory("failing");
+    let (file, page) = (failing(&directory), directory.join("run.html"));
+    let words = format!("{file}: failures are the programs' own: /shared/out 0: ");
+    let (code, stdout, stderr) = output(&mut sim(&["--scenario", &file, "--transcript"]));
+    assert_eq!((code, stderr.as_str()), (1, ""), "{stdout}");
+    assert!(stdout.lines().any(|line| line.starts_with(&words)), "{stdout}");
+    let (code, stdout, stderr) =
+        output(&mut sim(&["--scenario", &file, "--hash", "--html", page.to_str().unwrap()]));
+    assert_eq!((code, stdout.len()), (1, 17), "{stderr}");
+    assert!(stderr.starts_with(&words), "{stderr}");
+    assert!(stderr.ends_with(&format!("  windrow sim --scenario {file} --transcript\n")), "{stderr}");
+    let page = fs::read_to_string(page).expect("the page is there");
+    assert!(page.contains(r#"["violation","#) && page.contains("/none/such"), "{page}");
+}
+
+#[test]
+fn a_swarm_without_failures_leaves_no_files() {
+    let directory = directory("clean");
+    let out = directory.join("out");
+    let mut swarm = sim(&["--seeds", "5", "--out", out.to_str().expect("a path in UTF-8")]);
+    printed(swarm.current_dir(&directory));
+    assert_eq!(fs::read_dir(&directory).expect("it is there").count(), 0);
+}
+
 #[test]
 fn json_is_one_object() {
     let line = printed(&mut sim(&["--seeds", "3", "--json"]));
     let object: serde_json::Value = serde_json::from_str(&line).expect("it is JSON");
     assert_eq!((&object["seeds"], &object["failures"]), (&3.into(), &serde_json::json!([])));
     assert!(object["events"].as_u64() > Some(100), "{line}");
+}
+
+#[test]
+fn the_help_teaches() {
+    let help = printed(&mut sim(&["--help"])).replace('\n', " ");
+    for words in
+        ["Examples:", "--seed 4711 --html run.html", "crash-worker,", "submit-twice.", "N seeds, F failures"]
+    {
+        assert!(help.contains(words), "{words} is missing in {help}");
+    }
 }
 
 #[test]
@@ -98,6 +233,14 @@ fn arguments_that_make_no_sense_are_refused_clearly() {
         (&["--seed", "1", "--seeds", "2"], "cannot be used with"),
         (&["--seed", "1", "--stop-at-first"], "cannot be used with"),
         (&["--transcript"], "--seed"),
+        (&["--print"], "--seed"),
+        (&["--html", "x.html"], "--seed"),
+        (&["--seed", "1", "--scenario", "x"], "cannot be used with"),
+        (&["--scenario", "x", "--seeds", "2"], "cannot be used with"),
+        (&["--scenario", "x", "--json"], "cannot be used with"),
+        (&["--seed", "1", "--print", "--transcript"], "cannot be used with"),
+        (&["--no-shrink", "--out", "x"], "cannot be used with"),
+        (&["--without", "rain"], "there are crash-worker, crash-manager, "),
         (&["--seed", "1", "--transcript", "--hash"], "cannot be used with"),
         (&["--seeds", "2", "--json", "--hash"], "cannot be used with"),
         (&["7"], "'7'"),

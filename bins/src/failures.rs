@@ -18,6 +18,11 @@ pub fn work_directory(path: &Path, error: &io::Error) -> Failure {
     Failure::new(Cause::Scratch { path: bytes(path), error: os_error(error) })
 }
 
+/// A file that cannot be written.
+pub fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(Cause::OutputUnwritable { path: bytes(path), error: os_error(error) })
+}
+
 /// A path or a word as core carries it.
 pub fn bytes(text: impl AsRef<OsStr>) -> PathBytes {
     PathBytes(text.as_ref().as_bytes().to_vec())

@@ -21,6 +21,7 @@ pub mod job;
 pub mod limits;
 pub mod machine;
 pub mod manager;
+mod probe;
 mod shown;
 pub mod time;
 pub mod timers;

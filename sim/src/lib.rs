@@ -13,11 +13,13 @@ pub mod disk;
 pub mod names;
 pub mod network;
 pub mod node;
+pub mod probes;
 pub mod process;
 pub mod reference;
 pub mod scenario;
 pub mod schedule;
 pub mod show;
+pub mod shrink;
 pub mod stream;
 pub mod swarm;
 pub mod trace;
@@ -32,5 +34,7 @@ use world::{CoreMachines, Outcome, Watch, World};
 /// # Panics
 /// If a machine or the world finds itself in a state that must not be, or the scenario makes no sense.
 pub fn run(scenario: Scenario, watch: Watch) -> Outcome {
-    World::<CoreMachines>::new(scenario, watch).run()
+    let world = World::<CoreMachines>::new(scenario, watch);
+    let (outcome, probes) = probes::heard_while(|| world.run());
+    Outcome { probes, ..outcome }
 }

@@ -2,6 +2,7 @@
 //! took. Invariant: the order in which tallies are put together changes nothing.
 
 use crate::checker::NO_MACHINE_PANICS;
+use crate::probes::ALL;
 use crate::scenario::FaultKind;
 use crate::world::Outcome;
 use std::collections::BTreeMap;
@@ -71,6 +72,7 @@ impl Tally {
         for struck in &outcome.faults {
             *tally.faults.entry(struck.kind).or_default() += 1;
         }
+        tally.add_probes(outcome.probes.iter().copied());
         tally.slowest_by_events = vec![Cost { amount: outcome.events, seed }];
         tally.simulated_us = outcome.elapsed_us;
         tally.events = outcome.events;
@@ -84,11 +86,16 @@ impl Tally {
         tally
     }
 
-    /// Counts the probes that a seed hit, each once.
-    pub fn add_probes<'a>(&mut self, probes: impl IntoIterator<Item = &'a str>) {
+    fn add_probes<'a>(&mut self, probes: impl IntoIterator<Item = &'a str>) {
         for probe in probes {
             *self.probes.entry(probe.into()).or_default() += 1;
         }
+    }
+
+    /// The marks that no seed came by and should have, by name.
+    pub fn missed(&self) -> impl Iterator<Item = &'static str> {
+        let due = ALL.iter().filter(|probe| probe.out_of_reach.is_none());
+        due.map(|probe| probe.name).filter(|name| !self.probes.contains_key(*name))
     }
 
     /// Adds what other seeds came to.
@@ -153,6 +160,7 @@ mod tests {
     use super::*;
     use crate::checker::Violation;
     use crate::world::Struck;
+    use std::collections::BTreeSet;
     use windrow_core::time::Time;
 
     fn outcome(events: u64, faults: &[FaultKind], violations: Vec<Violation>) -> Outcome {
@@ -166,6 +174,7 @@ mod tests {
             writes: BTreeMap::new(),
             messages: BTreeMap::new(),
             heard: Vec::new(),
+            probes: BTreeSet::new(),
             violations,
         }
     }

@@ -6,6 +6,7 @@ use crate::stream::{Ratio, Stream};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use windrow_core::job::{JobSpecification, PathBytes};
+use windrow_core::limits::SORT_BYTES_MIN;
 use windrow_core::time::MILLISECOND_US;
 
 /// Where programs start.
@@ -112,10 +113,29 @@ fn job(stream: &mut Stream, index: u64, kinds: &BTreeSet<FaultKind>) -> JobSetti
         sync: stream.chance(Ratio::one_in(2)),
         files,
     };
+    if stream.chance(Ratio::one_in(24)) {
+        make_it_spill(&mut job, stream);
+    }
     if job.hangs() {
         job.cancel_after_us.get_or_insert_with(|| patience_us(stream));
     }
     job
+}
+
+/// Has a job's one file mapped at once, to more than fits the memory for sorting.
+fn make_it_spill(job: &mut JobSetting, stream: &mut Stream) {
+    job.files.truncate(1);
+    let Some(file) = job.files.first() else { return };
+    let input_bytes = file.bytes.len() as u64;
+    let output_bytes = stream.between(1, 3 * SORT_BYTES_MIN as u64);
+    // Two bytes of input make a record of about seven.
+    let times = (output_bytes / (input_bytes * 2).max(1)).clamp(1, 20_000) as u32;
+    job.inputs = vec![file.path.clone()];
+    job.split_bytes = input_bytes.max(1);
+    job.mapper = UserFunction::Multiply { times };
+    if job.reducers > 0 {
+        job.reducer = Some(UserFunction::Sum);
+    }
 }
 
 /// How long a user waits: as likely short as long, up to two seconds.

@@ -1,4 +1,4 @@
-//! Progress of a swarm on a terminal: owns its bar. Elsewhere nothing is drawn.
+//! Progress of a swarm, and of shrinking what it found, on a terminal: owns their bars. Elsewhere nothing is drawn.
 
 use super::{can_draw, say};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -9,17 +9,18 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct SeedsBar(ProgressBar);
 
+fn bar(length: u64, template: &str) -> ProgressBar {
+    if !can_draw() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template(template).expect("the template is well-formed");
+    ProgressBar::new(length).with_style(style.progress_chars("=> "))
+}
+
 impl SeedsBar {
     /// A bar for so many seeds.
     pub fn new(seeds: u64) -> SeedsBar {
-        if !can_draw() {
-            return SeedsBar(ProgressBar::hidden());
-        }
-        let style =
-            ProgressStyle::with_template("{pos} of {len} seeds [{bar:24.cyan}] {percent:>3}%  {wide_msg}")
-                .expect("the template is well-formed")
-                .progress_chars("=> ");
-        SeedsBar(ProgressBar::new(seeds).with_style(style))
+        SeedsBar(bar(seeds, "{pos} of {len} seeds [{bar:24.cyan}] {percent:>3}%  {wide_msg}"))
     }
 
     /// Shows what the swarm has come to.
@@ -36,6 +37,31 @@ impl SeedsBar {
     /// Says one line to people, above the bar.
     pub fn say(&self, line: &str) {
         self.between(|| say(line));
+    }
+
+    /// Takes the bar away.
+    pub fn clear(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// How far the search for a small scenario is.
+#[derive(Debug)]
+pub struct ShrinkBar(ProgressBar);
+
+impl ShrinkBar {
+    /// A bar for so many runs at the most.
+    pub fn new(seed: u64, runs_max: u64) -> ShrinkBar {
+        let bar = bar(runs_max, "shrinking seed {prefix}, {pos} runs [{bar:24.cyan}] {wide_msg}");
+        ShrinkBar(bar.with_prefix(seed.to_string()))
+    }
+
+    /// Shows how many runs it took so far, and the smallest scenario, if it is a new one.
+    pub fn show(&self, runs: u64, smallest: Option<String>) {
+        self.0.set_position(runs);
+        if let Some(smallest) = smallest {
+            self.0.set_message(smallest);
+        }
     }
 
     /// Takes the bar away.

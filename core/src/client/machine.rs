@@ -18,6 +18,7 @@ use crate::failure::{Cause, Failure, OsError, OsErrorKind, PeerKind};
 use crate::ids::{ConnectionId, JobId};
 use crate::limits::MANAGER_SILENCE_US;
 use crate::machine::{Action, Event, Machine, NetworkAction, NetworkEvent, Node};
+use crate::probe::probe;
 use crate::time::Time;
 use crate::timers::Timers;
 use crate::wire::message::{FromClient, Role, ToClient};
@@ -127,8 +128,10 @@ impl Client {
         let since = *self.failing_since.get_or_insert(self.now);
         let failure = Failure::new(cause);
         if self.is_cancelled && !self.may_be_submitted {
+            probe!("a connection fails after its client gave up");
             return self.conclude(ClientReport::Failed(Failure::new(Cause::Cancelled)));
         }
+        probe!("a client tries again");
         let left_us = self.config.patience_us.saturating_sub(self.now.since_us(since));
         if left_us == 0 {
             return self.conclude(ClientReport::Failed(failure));
@@ -202,6 +205,7 @@ impl Client {
         }
         // Whether a submission arrived is not known: the answer to it will be followed by the cancellation.
         if !self.may_be_submitted && !self.link.is_open() {
+            probe!("a client gives up before it has submitted");
             self.conclude(ClientReport::Failed(Failure::new(Cause::Cancelled)));
         }
     }
@@ -216,12 +220,14 @@ impl Client {
                     self.report(ClientReport::Accepted(job));
                 }
                 if self.is_cancelled {
+                    probe!("a client cancels what it did not know to be accepted");
                     self.tell(&FromClient::Cancel { job });
                 }
             }
             ToClient::Progress(progress) => self.report(ClientReport::Progress(progress)),
             ToClient::Ended(report) => self.conclude(ClientReport::Ended(report)),
             ToClient::UnknownJob { job: _ } => {
+                probe!("a client's job is forgotten");
                 self.conclude(ClientReport::Failed(Failure::new(self.lost())));
             }
             ToClient::Refused(failure) => self.conclude(ClientReport::Failed(failure)),
@@ -237,6 +243,7 @@ impl Client {
         if is_final {
             return self.conclude(ClientReport::Failed(Failure::new(cause)));
         }
+        probe!("a client is told what makes no sense");
         self.hang_up();
         self.try_again(cause);
     }
@@ -287,6 +294,7 @@ impl Machine for Client {
                     self.try_again(cause);
                 }
                 ClientTimer::Silence => {
+                    probe!("a client hears nothing for too long");
                     self.hang_up();
                     self.try_again(self.lost());
                 }

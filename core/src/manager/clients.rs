@@ -13,6 +13,7 @@ use crate::limits::{
     HANDSHAKE_US, HELD_EFFECTS_USUAL, NAME_BYTES_MAX, PATH_BYTES_MAX, PROGRESS_US, REDUCERS_MAX,
     SPECIFICATION_BYTES_MAX,
 };
+use crate::probe::probe;
 use crate::wire::frame;
 use crate::wire::message::{FromClient, ToClient};
 use alloc::format;
@@ -27,8 +28,12 @@ impl Manager {
             FromClient::Submit { key, specification } => self.submit(connection, key, specification),
             FromClient::Watch { job } => self.watch(connection, job),
             FromClient::Cancel { job } => {
-                if !self.fail_job(job, Cause::Cancelled) && self.jobs.active(job).is_none() {
+                if self.fail_job(job, Cause::Cancelled) {
+                    probe!("a job is cancelled");
+                } else if self.jobs.active(job).is_none() {
                     self.watch(connection, job);
+                } else {
+                    probe!("a cancellation comes too late");
                 }
             }
             FromClient::Shutdown => self.begin_stopping(Some(connection)),
@@ -37,6 +42,7 @@ impl Manager {
 
     fn submit(&mut self, connection: ConnectionId, key: SubmissionKey, specification: JobSpecification) {
         if let Some(job) = self.jobs.with_key(key) {
+            probe!("a key comes twice");
             self.tell_client(connection, ToClient::Accepted { job });
             return self.watch(connection, job);
         }
@@ -62,9 +68,11 @@ impl Manager {
             execution.watchers.insert(connection);
             self.timers.set_if_idle(ManagerTimer::Progress, self.now.after(PROGRESS_US));
         } else if let Some(report) = self.jobs.ended(job) {
+            probe!("who asks late hears the end");
             let report = report.clone();
             self.tell_client(connection, ToClient::Ended(report));
         } else {
+            probe!("a job is asked for that nobody knows");
             self.tell_client(connection, ToClient::UnknownJob { job });
         }
     }

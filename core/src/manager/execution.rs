@@ -69,7 +69,7 @@ pub struct Tasks {
     /// Those that wait for a worker.
     pub waiting: BTreeSet<u32>,
     launched: BTreeMap<u32, u32>,
-    avoided: BTreeMap<u32, BTreeSet<Incarnation>>,
+    failed_on: BTreeMap<u32, BTreeMap<Incarnation, u32>>,
     failures: BTreeMap<u32, Failures>,
 }
 
@@ -149,12 +149,12 @@ impl Tasks {
 
     /// Lets a task rather be executed by another worker than this one, which failed it.
     pub fn avoid(&mut self, index: u32, worker: Incarnation) {
-        self.avoided.entry(index).or_default().insert(worker);
+        *self.failed_on.entry(index).or_default().entry(worker).or_default() += 1;
     }
 
-    /// Whether a task was failed by this worker.
-    pub fn avoids(&self, index: u32, worker: Incarnation) -> bool {
-        self.avoided.get(&index).is_some_and(|workers| workers.contains(&worker))
+    /// The workers that failed a task, and how often; `None` if nobody did.
+    pub fn failed_on(&self, index: u32) -> Option<&BTreeMap<Incarnation, u32>> {
+        self.failed_on.get(&index)
     }
 
     /// Counts a failure of a task; returns all of its failures.

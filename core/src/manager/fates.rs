@@ -11,6 +11,7 @@ use crate::failure::{Cause, Failure, Fault};
 use crate::ids::{AttemptId, ConnectionId, Incarnation, JobId, TaskId};
 use crate::job::Counters;
 use crate::limits::{ATTEMPTS_PER_TASK, SHUFFLE_FAILURES_PER_TASK};
+use crate::probe::probe;
 use crate::wire::message::{AttemptResult, OutputEntry, ToWorker};
 use crate::worker::shuffle::MapLocation;
 use alloc::vec::Vec;
@@ -30,6 +31,9 @@ impl Manager {
         let counts = match result {
             AttemptResult::Succeeded(counters) => {
                 if id.epoch == self.config.epoch && self.is_wanted(id.job, id.task) {
+                    if !is_known {
+                        probe!("a success of an attempt given up for lost counts");
+                    }
                     self.task_won(id, holder, counters);
                 }
                 let job = self.jobs.active(id.job);
@@ -70,6 +74,7 @@ impl Manager {
     fn attempt_failed(&mut self, id: AttemptId, holder: Incarnation, mut failure: Failure) {
         let fault = failure.cause.fault();
         if fault == Fault::Nobody || !self.is_wanted(id.job, id.task) {
+            probe!("a failure matters to nobody");
             return self.wait_again(id);
         }
         tracing::warn!(attempt = %id, "attempt failed: {}", failure.cause);
@@ -88,16 +93,20 @@ impl Manager {
             Fault::Program => failures.program >= ATTEMPTS_PER_TASK,
             Fault::Worker => {
                 if let Cause::OutputNotShared { .. } = failure.cause {
+                    probe!("a worker does not see the staging directory");
                     execution.excluded.insert(holder);
                 }
                 let (execution, tasks) = (&self.executions[&id.job], self.executions[&id.job].tasks(id.task));
-                let has_failed_it =
-                    |worker: Incarnation| execution.excluded.contains(&worker) || tasks.avoids(index, worker);
+                let has_failed_it = |worker: Incarnation| {
+                    execution.excluded.contains(&worker)
+                        || tasks.failed_on(index).is_some_and(|failed| failed.contains_key(&worker))
+                };
                 let may_try_again = failures.worker < ATTEMPTS_PER_TASK
                     || self.registry.all().any(|(worker, _)| !has_failed_it(worker));
                 self.is_seen_by_nobody(id.job) || !may_try_again
             }
             Fault::Shuffle => {
+                probe!("a reduce meets a corrupt run on its own worker");
                 if let Cause::RunCorrupt { map } | Cause::RunUnfetchable { map, .. } = failure.cause {
                     self.revoke_bad_output(map);
                 }
@@ -106,6 +115,7 @@ impl Manager {
             Fault::Nobody => false,
         };
         if is_final {
+            probe!("a task fails for good");
             self.fail_job_with(id.job, failure);
         } else {
             self.wait_again(id);
@@ -121,6 +131,7 @@ impl Manager {
     /// Fails a job when the last worker is gone that might have seen its staging directory, and others are left.
     pub(super) fn fail_if_seen_by_nobody(&mut self, job: JobId) {
         if self.registry.all().next().is_some() && self.is_seen_by_nobody(job) {
+            probe!("only workers are left that do not see the staging directory");
             let path = self.jobs.active(job).expect("the job is active").staging().0;
             self.fail_job(job, Cause::OutputNotShared { path });
         }
@@ -129,6 +140,7 @@ impl Manager {
     /// Gives up an attempt that will never report.
     pub(super) fn attempt_lost(&mut self, id: AttemptId, cause: Cause) {
         tracing::info!(attempt = %id, "attempt lost: {cause}");
+        probe!("an attempt is lost");
         self.forget_attempt(id);
         if let Some(execution) = self.executions.get_mut(&id.job) {
             execution.attempts_failed += 1;
@@ -165,8 +177,9 @@ impl Manager {
         let Some(attempt) = self.attempts.get(id).filter(|attempt| !attempt.is_killed) else { return };
         let connection = self.registry.get(attempt.holder).and_then(|worker| worker.link.connection());
         self.attempts.mark_killed(id);
-        if let Some(connection) = connection {
-            self.tell_worker(connection, ToWorker::Kill { attempt: id });
+        match connection {
+            Some(connection) => self.tell_worker(connection, ToWorker::Kill { attempt: id }),
+            None => probe!("an attempt is killed while its worker is away"),
         }
     }
 
@@ -223,6 +236,7 @@ impl Manager {
             .map(|winner| winner.attempt)
             .collect();
         for map in lost {
+            probe!("an output is revoked with its worker");
             self.revoke_output(map);
         }
     }

@@ -7,6 +7,7 @@
 
 use crate::ids::{AttemptId, Epoch, Incarnation, JobId, Sequence, SubmissionKey};
 use crate::job::{Counters, JobReport, JobSpecification, Plan};
+use crate::probe::probe;
 use crate::wire::frame;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -101,6 +102,7 @@ impl<E> Journal<E> {
     pub fn release(&mut self) -> Option<E> {
         let (sequence, _) = self.held.front()?;
         if *sequence > self.persisted {
+            probe!("an effect waits for its record");
             return None;
         }
         self.held.pop_front().map(|(_, effect)| effect)

@@ -12,6 +12,7 @@ use crate::failure::{Cause, Failure};
 use crate::ids::{JobId, OperationId, TaskId};
 use crate::job::{InputFile, JobReport};
 use crate::limits::{SPECIFICATION_BYTES_MAX, STDERR_TAIL_BYTES};
+use crate::probe::probe;
 use crate::wire::frame;
 use crate::wire::message::{ToClient, ToWorker};
 use alloc::vec::Vec;
@@ -40,6 +41,7 @@ impl Manager {
                 Progress::Next => self.ask_files(job),
                 Progress::Done(inputs) => self.planned(job, inputs),
                 Progress::Failed(cause) => {
+                    probe!("preparing fails");
                     self.fail_job(job, cause);
                 }
             },
@@ -47,6 +49,7 @@ impl Manager {
                 Progress::Next => self.ask_files(job),
                 Progress::Done(_) => self.begin_ending(job, None),
                 Progress::Failed(cause) => {
+                    probe!("publishing fails");
                     let failure = self.complete(Failure::new(cause), job);
                     self.begin_ending(job, Some(failure));
                 }
@@ -66,7 +69,10 @@ impl Manager {
                 }
             }
             // The job failed while its preparation was under way: its staging may be removed only now.
-            Stage::Ending(_) => self.continue_ending(job),
+            Stage::Ending(_) => {
+                probe!("a job fails while its preparation is under way");
+                self.continue_ending(job);
+            }
             Stage::Preparing(_) | Stage::Publishing(_) | Stage::Cleaning(..) | Stage::Running => {}
         }
     }
@@ -155,6 +161,7 @@ impl Manager {
     pub(super) fn continue_ending(&mut self, job: JobId) {
         let is_asking = self.operations.values().any(|asking| *asking == job);
         if is_asking || self.attempts.of_job(job).next().is_some() {
+            probe!("a job waits for its attempts to end");
             return;
         }
         let Some(execution) = self.executions.get_mut(&job) else { return };

@@ -11,6 +11,7 @@ use crate::failure::Cause;
 use crate::ids::{ConnectionId, Incarnation};
 use crate::limits::{CONNECTIONS_MAX, GRACE_US, HANDSHAKE_US};
 use crate::machine::{Action, NetworkAction};
+use crate::probe::probe;
 use crate::wire::message::{Heartbeat, HeartbeatAnswer, Role, ToClient, ToWorker};
 use crate::wire::{Incoming, Violation, datagram};
 use alloc::vec::Vec;
@@ -93,6 +94,7 @@ impl Manager {
                 },
             };
             if let Err(violation) = outcome {
+                probe!("the Manager is told what makes no sense");
                 let action = self.peers.close(connection, Some(&violation));
                 self.act(action);
                 self.unlink(connection);
@@ -129,9 +131,13 @@ impl Manager {
     pub(super) fn datagram(&mut self, from: SocketAddr, bytes: &[u8]) {
         let Some(heartbeat) = datagram::decode::<Heartbeat>(bytes) else { return };
         if heartbeat.epoch != self.config.epoch {
+            probe!("a heartbeat is of another epoch");
             return;
         }
-        let Some(incarnation) = self.registry.with_session(heartbeat.session) else { return };
+        let Some(incarnation) = self.registry.with_session(heartbeat.session) else {
+            probe!("a heartbeat is of a session that is over");
+            return;
+        };
         let lease_until = self.now.after(self.config.lease_us);
         let mut is_first = false;
         self.registry.update(incarnation, |worker| {
@@ -140,6 +146,8 @@ impl Manager {
                 worker.lease_until = lease_until;
                 is_first = !worker.heard;
                 worker.heard = true;
+            } else {
+                probe!("a heartbeat comes late, or twice");
             }
         });
         if is_first && let Some(worker) = self.registry.get(incarnation) {
@@ -159,6 +167,12 @@ impl Manager {
         match timer {
             ManagerTimer::Handshake(connection) => {
                 let who = self.peers.get(connection).map(|peer| peer.who);
+                match who {
+                    Some(Who::Client) => probe!("a client that says nothing is hung up on"),
+                    Some(Who::Worker(_)) => probe!("a worker that does not register is hung up on"),
+                    Some(Who::Stranger) => probe!("a stranger is hung up on"),
+                    None => {}
+                }
                 let late = Violation::HandshakeTimeout;
                 let action = self.peers.close(connection, (who == Some(Who::Stranger)).then_some(&late));
                 self.act(action);
@@ -188,14 +202,20 @@ impl Manager {
     pub(super) fn lose_worker(&mut self, incarnation: Incarnation, departure: Departure) {
         let Some(worker) = self.registry.remove(incarnation) else { return };
         match departure {
-            Departure::Goodbye => tracing::info!(worker = %worker.host, "worker left"),
+            Departure::Goodbye => {
+                probe!("a worker says goodbye");
+                tracing::info!(worker = %worker.host, "worker left");
+            }
             Departure::Silent => {
+                probe!("a lease runs out");
                 tracing::warn!(worker = %worker.host, "worker lost: no heartbeat came for a lease")
             }
             Departure::NeverHeard => {
+                probe!("a worker is never heard");
                 tracing::warn!(worker = %worker.host, "worker lost: no heartbeat ever came")
             }
             Departure::Cut => {
+                probe!("a grace runs out");
                 tracing::warn!(worker = %worker.host, "worker lost: it did not dial again after its connection closed");
             }
         }

@@ -66,8 +66,8 @@ impl Manager {
         true
     }
 
-    /// The first waiting task for which one of the candidates will do. A task goes to a worker that failed it only if
-    /// there is no other.
+    /// The first waiting task for which one of the candidates will do: one of those workers that failed it least often, even
+    /// if it must wait for them. So it comes round to each of them, whatever is broken about the others.
     fn choose<C: Iterator<Item = Incarnation>>(
         &self,
         execution: &Execution,
@@ -77,10 +77,12 @@ impl Manager {
         let may_execute = |worker: &Incarnation| !execution.excluded.contains(worker);
         let first = candidates().find(may_execute)?;
         tasks.waiting.iter().copied().find_map(|index| {
-            let is_better = |worker: &Incarnation| may_execute(worker) && !tasks.avoids(index, *worker);
-            let better = candidates().find(is_better);
-            let is_worth_waiting = || self.registry.by_gathering().any(|worker| is_better(&worker));
-            better.or_else(|| (!is_worth_waiting()).then_some(first)).map(|worker| (index, worker))
+            let Some(failed) = tasks.failed_on(index) else { return Some((index, first)) };
+            let times = |worker: &Incarnation| failed.get(worker).copied().unwrap_or(0);
+            let fewest =
+                self.registry.by_gathering().filter(may_execute).map(|worker| times(&worker)).min()?;
+            let worker = candidates().find(|worker| may_execute(worker) && times(worker) == fewest)?;
+            Some((index, worker))
         })
     }
 

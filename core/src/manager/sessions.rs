@@ -12,6 +12,7 @@ use super::registry::{Link, Registration};
 use crate::failure::{Cause, Failure, Fault};
 use crate::ids::{AttemptId, ConnectionId, Incarnation, JobId, TaskId};
 use crate::limits::{INVENTORY_ENTRIES_MAX, PAGE_ENTRIES, SHUFFLE_FAILURES_PER_TASK};
+use crate::probe::probe;
 use crate::wire::Violation;
 use crate::wire::message::{FromWorker, InventoryEntry, OutputEntry, ToWorker, Verdict};
 use alloc::vec::Vec;
@@ -35,6 +36,7 @@ impl Manager {
             Registration { host, slots, shuffle_address, connection, registered_at: self.now, lease_until };
         let (session, before) = self.registry.register(incarnation, registration);
         if let Some(old) = before.and_then(Link::connection) {
+            probe!("a worker registers over its old connection");
             let action = self.peers.close(old, None);
             self.act(action);
         }
@@ -66,6 +68,7 @@ impl Manager {
     ) -> Result<(), Violation> {
         let link = self.registry.get(incarnation).map(|worker| worker.link);
         if link.and_then(Link::connection) != Some(connection) {
+            probe!("a worker speaks on a connection that it has replaced");
             // What it says on a connection that it has replaced, it will say again on the new one.
             return Ok(());
         }
@@ -121,6 +124,7 @@ impl Manager {
             let id = entry.attempt();
             let verdict = match entry {
                 InventoryEntry::Ended(_, result) => {
+                    probe!("an end is told again in an inventory");
                     self.attempt_ended(incarnation, connection, id, result);
                     continue;
                 }
@@ -128,7 +132,13 @@ impl Manager {
                     let job = self.jobs.active(id.job);
                     let counts =
                         job.and_then(|job| job.winner(id.task)).is_some_and(|winner| winner.attempt == id);
-                    if counts { Verdict::Keep } else { Verdict::Drop }
+                    if counts {
+                        probe!("an output is kept through a registration");
+                        Verdict::Keep
+                    } else {
+                        probe!("an output that nobody wants is dropped");
+                        Verdict::Drop
+                    }
                 }
                 InventoryEntry::Gathering(_) => {
                     self.judge_attempt(incarnation, connection, id, AttemptStage::Gathering)
@@ -157,19 +167,23 @@ impl Manager {
         told: AttemptStage,
     ) -> Verdict {
         let Some(attempt) = self.attempts.get(id).filter(|attempt| attempt.holder == incarnation) else {
+            probe!("an attempt that is not known is dropped");
             return Verdict::Drop;
         };
         if attempt.is_killed {
+            probe!("a kill reaches its worker by an inventory");
             self.forget_attempt(id);
             self.continue_ending(id.job);
             return Verdict::Drop;
         }
         match (attempt.stage, told) {
             (AttemptStage::Gathering, AttemptStage::Gathered) => {
+                probe!("a reduce has gathered while its worker was away");
                 self.attempts.set_stage(id, AttemptStage::Gathered)
             }
             // It was given its slot by a message that was lost.
             (AttemptStage::Running, AttemptStage::Gathered) => {
+                probe!("an order to run was lost");
                 self.tell_worker(connection, ToWorker::Run { attempt: id });
             }
             (AttemptStage::Gathering, AttemptStage::Gathering)
@@ -177,6 +191,7 @@ impl Manager {
             | (AttemptStage::Running, AttemptStage::Running) => {}
             (AttemptStage::Gathering | AttemptStage::Gathered, AttemptStage::Running)
             | (AttemptStage::Gathered | AttemptStage::Running, AttemptStage::Gathering) => {
+                probe!("a worker is behind what the Manager knows");
                 self.attempt_lost(id, Cause::WorkerLost);
                 return Verdict::Drop;
             }
@@ -189,6 +204,7 @@ impl Manager {
         told.sort_unstable();
         for id in self.attempts.of_holder(incarnation) {
             if told.binary_search(&id).is_err() {
+                probe!("an order to launch was lost");
                 self.attempt_lost(id, Cause::WorkerLost);
             }
         }
@@ -202,6 +218,7 @@ impl Manager {
             .filter(|id| told.binary_search(id).is_err())
             .collect();
         for map in missing {
+            probe!("an output is missing from an inventory");
             self.revoke_output(map);
         }
         self.registry.update(incarnation, |worker| worker.link = Link::Open(connection));
@@ -256,12 +273,14 @@ impl Manager {
             return;
         }
         tracing::warn!(%attempt, "a run cannot be had: {cause}");
+        probe!("a run cannot be had");
         if !self.revoke_bad_output(map) {
             return;
         }
         let Some(execution) = self.executions.get_mut(&map.job) else { return };
         let (tasks, index) = execution.tasks_of(map.task);
         if tasks.count_failure(index, Fault::Shuffle).shuffle >= SHUFFLE_FAILURES_PER_TASK {
+            probe!("the runs of a map cannot be had for good");
             let mut failure = Failure::new(cause);
             failure.attempt = Some(map);
             self.fail_job_with(map.job, failure);

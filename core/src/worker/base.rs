@@ -12,6 +12,7 @@ use crate::failure::{Cause, Failure, OsError};
 use crate::ids::{AttemptId, FileId};
 use crate::job::{Counters, Encoding, InputFile, PathBytes};
 use crate::limits::PROGRESS_US;
+use crate::probe::probe;
 use crate::time::Time;
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::string::ToString;
@@ -175,9 +176,18 @@ impl AttemptBase {
         match purpose {
             Purpose::Nonce => self.fail_not_shared(),
             Purpose::Input(InputFile { path, .. }) => self.fail(Cause::InputUnreadable { path, error }),
-            Purpose::Scratch(path) => self.fail(Cause::Scratch { path, error }),
-            Purpose::Run(map) => self.fail(Cause::RunCorrupt { map }),
-            Purpose::Output(path) => self.fail(Cause::OutputUnwritable { path, error }),
+            Purpose::Scratch(path) => {
+                probe!("scratch refuses");
+                self.fail(Cause::Scratch { path, error });
+            }
+            Purpose::Run(map) => {
+                probe!("a run on the same worker cannot be read");
+                self.fail(Cause::RunCorrupt { map });
+            }
+            Purpose::Output(path) => {
+                probe!("the output refuses");
+                self.fail(Cause::OutputUnwritable { path, error });
+            }
             Purpose::Cleaning => {}
         }
     }
@@ -251,6 +261,7 @@ impl AttemptBase {
     fn spawned(&mut self) {
         self.program.spawned();
         if self.has_failed() {
+            probe!("an attempt fails while its program is being started");
             self.outputs.push_back(AttemptOutput::KillGroup);
         }
     }

@@ -17,6 +17,7 @@ use crate::data::merge::merge_width;
 use crate::data::run::Segment;
 use crate::data::sort::{LineTooLong, Pressure, SortBuffer};
 use crate::job::PathBytes;
+use crate::probe::probe;
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -175,6 +176,7 @@ impl Collector {
             self.state = State::Done;
             return Ok(Some(MapOutput { path, segments }));
         }
+        probe!("output is spilled");
         base.counters.spilled_bytes += bytes;
         self.spills.push(Spill { path, segments });
         if is_last {
@@ -218,6 +220,7 @@ impl Collector {
                 }
                 MergeStep::Ask(request, source) => return ask_scratch(base, request, &spills[source].path),
                 MergeStep::Corrupt(source) => {
+                    probe!("a spill is corrupt");
                     let path = spills[source].path.clone();
                     return base.fail(corrupt_scratch(path));
                 }
@@ -244,6 +247,7 @@ impl Collector {
         if self.spills.is_empty() {
             return Some(MapOutput { path, segments });
         }
+        probe!("spills are merged in more than one pass");
         base.counters.spilled_bytes += bytes;
         self.spills.insert(0, Spill { path, segments });
         self.begin_merge(base);

@@ -123,7 +123,10 @@ impl MapAttempt {
         if let Err(LineTooLong) = self.drain_sink() {
             return self.line_too_long(now);
         }
-        if !self.base.is_idle() || self.base.has_failed() {
+        if self.base.has_failed() {
+            return self.advance(now);
+        }
+        if !self.base.is_idle() {
             return;
         }
         if self.unwritten().is_empty() && self.reader.next_read().is_some() {
@@ -191,7 +194,8 @@ impl MapAttempt {
                 }
             }
         }
-        if self.base.is_idle() && matches!(self.stage, Stage::Closing(_)) {
+        // What was spilled may not hold what was written: nothing else would come to end the attempt.
+        if self.base.has_failed() || (self.base.is_idle() && matches!(self.stage, Stage::Closing(_))) {
             self.advance(now);
         }
     }

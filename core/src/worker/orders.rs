@@ -11,6 +11,7 @@ use super::{Worker, WorkerNotice, WorkerRequest};
 use crate::failure::{Cause, Failure};
 use crate::ids::{AttemptId, JobId};
 use crate::job::{Counters, PathBytes, ProgramRole};
+use crate::probe::probe;
 use crate::wire::Violation;
 use crate::wire::message::{AttemptResult, FromWorker, LaunchOrder, OutputEntry, TaskOrder, ToWorker};
 use alloc::collections::BTreeMap;
@@ -118,13 +119,17 @@ impl Worker {
         let Some(attempt) = self.attempts.get_mut(id) else { return };
         match &attempt.stage {
             LocalStage::Gathering | LocalStage::Gathered { .. } | LocalStage::Queued => {
+                probe!("an attempt is killed before it runs");
                 if let TaskOrder::Reduce { .. } = attempt.order.task {
                     self.abandon(id);
                 }
                 self.report_end(id, AttemptResult::Failed(Failure::new(Cause::Killed).into()));
             }
-            LocalStage::Running => self.request(WorkerRequest::Kill(id)),
-            LocalStage::Ended(_) => {}
+            LocalStage::Running => {
+                probe!("an attempt is killed while it runs");
+                self.request(WorkerRequest::Kill(id));
+            }
+            LocalStage::Ended(_) => probe!("a kill comes after the end"),
         }
     }
 
@@ -146,6 +151,7 @@ impl Worker {
             Ok(AttemptSuccess { counters, map_output }) => {
                 if let Some(output) = map_output {
                     if is_dropped {
+                        probe!("an output is made that nobody wants");
                         self.command(ShuffleCommand::Withdraw { map: id, directory });
                     } else {
                         // Before anyone can hear of it: whoever asks for its runs finds them.
@@ -174,6 +180,7 @@ impl Worker {
         if has_output {
             self.attempts.hold(id, self.jobs[&id.job].directory.join(id.file_stem()));
             if !counts {
+                probe!("an output does not count");
                 self.drop_output(id);
             }
         }
@@ -185,7 +192,10 @@ impl Worker {
         attempt.is_dropped = true;
         let is_reduce = matches!(attempt.order.task, TaskOrder::Reduce { .. });
         match attempt.stage {
-            LocalStage::Running => return self.request(WorkerRequest::Kill(id)),
+            LocalStage::Running => {
+                probe!("an attempt is dropped while it runs");
+                return self.request(WorkerRequest::Kill(id));
+            }
             LocalStage::Ended(AttemptResult::Succeeded(_)) if !is_reduce => {
                 let directory = self.jobs[&id.job].directory.join(id.file_stem());
                 self.command(ShuffleCommand::Withdraw { map: id, directory });
@@ -244,10 +254,14 @@ impl Worker {
         let Some(local) = self.jobs.get_mut(&job).filter(|local| !local.is_dropped) else { return };
         let Some(cursor) = local.cursor else { return };
         if start > cursor {
+            probe!("a page of outputs is missing");
             // A page is missing: ask again from where this worker is.
             return self.tell_manager(&FromWorker::PullOutputs { job, cursor });
         }
         let known = (cursor - start) as usize;
+        if known > 0 {
+            probe!("a page of outputs comes twice");
+        }
         let cursor = cursor.max(start + entries.len() as u64);
         local.cursor = Some(cursor);
         for entry in entries.into_iter().skip(known) {
@@ -305,6 +319,7 @@ impl Worker {
                 self.tell_manager(&FromWorker::Unfetchable { attempt, map, cause });
             }
             ShuffleReport::Failed { attempt, mut cause } => {
+                probe!("a gathering fails");
                 bound_cause(&mut cause);
                 if self.attempts.get_mut(attempt).is_some_and(|local| is_gathering(local)) {
                     self.forget_lacking(attempt);

@@ -15,6 +15,7 @@ use crate::failure::{Cause, Failure, OsError, PeerKind};
 use crate::ids::{ConnectionId, Epoch, SessionId};
 use crate::limits::FIRST_HEARTBEAT_US;
 use crate::machine::{Action, NetworkAction};
+use crate::probe::probe;
 use crate::time::Time;
 use crate::wire::message::{FromWorker, Heartbeat, HeartbeatAnswer, Role, ToWorker};
 use crate::wire::{Dialled, Incoming, Violation, datagram};
@@ -70,13 +71,17 @@ impl Worker {
     pub(super) fn timer_fired(&mut self, timer: WorkerTimer) {
         match timer {
             WorkerTimer::Dial => self.dial(),
-            WorkerTimer::Handshake => self.hang_up(),
+            WorkerTimer::Handshake => {
+                probe!("a worker waits in vain for a welcome");
+                self.hang_up();
+            }
             WorkerTimer::Heartbeat => self.send_heartbeat(),
             WorkerTimer::Lease => {
                 if self.session.registered.is_some_and(|registered| !registered.is_answered) {
                     self.request(WorkerRequest::Notice(WorkerNotice::Unheard));
                 }
                 tracing::warn!("the Manager has been silent for a lease; dialling again");
+                probe!("the Manager is silent for a lease");
                 self.hang_up();
             }
             WorkerTimer::Progress => self.tell_progress(),
@@ -163,6 +168,7 @@ impl Worker {
         let (was_registered, is_final) = (self.is_registered(), violation.is_final());
         if !is_final {
             tracing::warn!("the Manager broke the protocol: {violation}");
+            probe!("a worker is told what makes no sense");
         }
         self.hang_up();
         let address = self.config.manager.to_string();
@@ -254,6 +260,7 @@ impl Worker {
             || answer.epoch != registered.epoch
             || answer.sequence > registered.sequence
         {
+            probe!("an answer to a heartbeat is of another session");
             return;
         }
         registered.is_answered = true;

@@ -70,6 +70,7 @@ pub(super) fn for_failure(evidence: &Evidence<'_>, job: usize, cause: &Cause) ->
 fn is_out_of_service(evidence: &Evidence<'_>, job: usize) -> bool {
     let impairing = [
         FaultKind::CrashWorker,
+        FaultKind::StopWorker,
         FaultKind::CrashManager,
         FaultKind::Blackout,
         FaultKind::Pause,

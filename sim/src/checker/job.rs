@@ -221,6 +221,7 @@ pub(super) fn may_fail(job: &JobSetting) -> bool {
         UserFunction::FailOn { .. } => expected_output(job).is_none(),
         UserFunction::Identity
         | UserFunction::CountWords
+        | UserFunction::Multiply { .. }
         | UserFunction::Sum
         | UserFunction::KeyByFirstByte
         | UserFunction::Hang { .. }

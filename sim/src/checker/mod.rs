@@ -97,7 +97,7 @@ pub fn at_rest(
     for worker in workers {
         violations.extend(rest::no_attempt_outlives_its_job(worker));
         violations.extend(rest::scratch_is_given_back(worker));
-        violations.extend(rest::nobody_stays_connected_for_nothing(evidence, worker));
+        violations.extend(rest::nobody_stays_connected_for_nothing(worker));
     }
     violations.extend(rest::the_manager_keeps_only_its_workers_connections(workers, manager_connections));
     violations

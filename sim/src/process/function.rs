@@ -14,6 +14,11 @@ pub enum UserFunction {
     Identity,
     /// A mapper: `word<TAB>1` for every word.
     CountWords,
+    /// A mapper: `word<TAB>1` for every word, so many times, so that a little input makes output that must be spilled.
+    Multiply {
+        /// How many times.
+        times: u32,
+    },
     /// A reducer: adds the numbers of neighbours with one key.
     Sum,
     /// A mapper: `first byte<TAB>line`, so that many lines share a key and their order shows.
@@ -50,6 +55,7 @@ impl UserFunction {
         let words = match self {
             UserFunction::Identity => vec!["identity".into()],
             UserFunction::CountWords => vec!["count-words".into()],
+            UserFunction::Multiply { times } => vec!["multiply".into(), times.to_string()],
             UserFunction::Sum => vec!["sum".into()],
             UserFunction::KeyByFirstByte => vec!["key-by-first-byte".into()],
             UserFunction::FailOn { word } => vec!["fail-on".into(), word.clone()],
@@ -71,6 +77,7 @@ impl UserFunction {
         Some(match words[..] {
             ["identity"] => UserFunction::Identity,
             ["count-words"] => UserFunction::CountWords,
+            ["multiply", times] => UserFunction::Multiply { times: times.parse().ok()? },
             ["sum"] => UserFunction::Sum,
             ["key-by-first-byte"] => UserFunction::KeyByFirstByte,
             ["fail-on", word] => UserFunction::FailOn { word: word.into() },
@@ -89,6 +96,7 @@ impl UserFunction {
         match self {
             UserFunction::Identity
             | UserFunction::CountWords
+            | UserFunction::Multiply { .. }
             | UserFunction::Sum
             | UserFunction::KeyByFirstByte => None,
             UserFunction::FailOn { .. }
@@ -106,6 +114,7 @@ impl UserFunction {
             UserFunction::Abandon { bytes } | UserFunction::Hang { bytes } => *bytes,
             UserFunction::Identity
             | UserFunction::CountWords
+            | UserFunction::Multiply { .. }
             | UserFunction::Sum
             | UserFunction::KeyByFirstByte
             | UserFunction::FailOn { .. }
@@ -159,12 +168,8 @@ impl Computation {
     fn line(&mut self, line: &[u8], output: &mut Vec<u8>, stream: &mut Stream) -> Result<(), ExitCode> {
         match &self.function {
             UserFunction::Identity => output.extend(line),
-            UserFunction::CountWords => {
-                for word in line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()) {
-                    output.extend(word);
-                    output.extend(b"\t1\n");
-                }
-            }
+            UserFunction::CountWords => count_words(line, 1, output),
+            UserFunction::Multiply { times } => count_words(line, *times, output),
             UserFunction::Sum => {
                 let text = line.strip_suffix(b"\n").unwrap_or(line);
                 let tab = text.iter().position(|byte| *byte == b'\t').unwrap_or(text.len());
@@ -210,6 +215,15 @@ impl Computation {
         if let Some((key, sum)) = self.sum.take() {
             output.extend(key);
             output.extend(format!("\t{sum}\n").into_bytes());
+        }
+    }
+}
+
+fn count_words(line: &[u8], times: u32, output: &mut Vec<u8>) {
+    for word in line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()) {
+        for _ in 0..times {
+            output.extend(word);
+            output.extend(b"\t1\n");
         }
     }
 }

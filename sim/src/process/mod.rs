@@ -304,6 +304,7 @@ mod tests {
         let functions = [
             UserFunction::Identity,
             UserFunction::CountWords,
+            UserFunction::Multiply { times: 3 },
             UserFunction::Sum,
             UserFunction::KeyByFirstByte,
             UserFunction::FailOn { word: "bad".into() },

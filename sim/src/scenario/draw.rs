@@ -137,6 +137,7 @@ fn fault(stream: &mut Stream, scenario: &Scenario, kind: FaultKind) -> Option<Fa
             let host = client(stream, scenario);
             Fault::Crash { host, farewell: farewell(stream), back_after_us: None }
         }
+        FaultKind::StopWorker => Fault::Stop { worker, back_after_us: duration(stream) },
         FaultKind::Blackout => {
             let unsynced = *stream.pick(&[PowerLoss::Lost, PowerLoss::Torn, PowerLoss::Reordered]);
             Fault::Blackout { unsynced, back_after_us: duration(stream) }
@@ -228,27 +229,55 @@ fn weather(stream: &mut Stream) -> Weather {
     }
 }
 
-/// When it strikes: by the clock mostly, else at some write, message or event.
+/// When it strikes: by the clock mostly, else at some write, message or event. What concerns a disk or a process strikes more
+/// often at a write of its own, what concerns a connection at a message between workers, for these are soon over.
 fn trigger(stream: &mut Stream, scenario: &Scenario, fault: &Fault) -> Trigger {
     let magnitude = stream.between(1, NTH_MAGNITUDE);
     let nth = stream.between(1, 1 << magnitude);
     let moment = *stream.pick(&[Moment::Before, Moment::During, Moment::After]);
+    let own = own_host(fault);
     match stream.below(8) {
         0 | 1 => {
-            let host = match fault {
-                Fault::Crash { host: host @ (Host::Manager | Host::Worker(_)), .. } => *host,
-                _ if stream.chance(Ratio::one_in(2)) => Host::Manager,
-                _ => Host::Worker(stream.below(scenario.workers.len() as u64) as u16),
-            };
-            Trigger::Write { host, nth, moment }
+            let any = Host::Worker(stream.below(scenario.workers.len() as u64) as u16);
+            let drawn = if stream.chance(Ratio::one_in(2)) { Host::Manager } else { any };
+            Trigger::Write { host: own.unwrap_or(drawn), nth, moment }
         }
         2 => {
             let kinds: Vec<MessageKind> = MessageKind::all().collect();
-            let kind = *stream.pick(&kinds);
-            Trigger::Message { kind, nth: nth.min(1 << 6), moment }
+            Trigger::Message { kind: *stream.pick(&kinds), nth: nth.min(1 << 6), moment }
         }
-        3 => Trigger::Event { nth: nth << 5 },
+        3 => {
+            let kinds = ["FetchRequest", "FetchAnswer::Run", "Raw"];
+            let kind = stream.pick(&kinds).parse().expect("it is the name of a message");
+            Trigger::Message { kind, nth: nth.min(1 << 4), moment }
+        }
+        4 => Trigger::Event { nth: nth << 5 },
         _ => Trigger::At { us: moment_us(stream) },
+    }
+}
+
+/// Whose writes a fault has most to do with.
+fn own_host(fault: &Fault) -> Option<Host> {
+    match fault {
+        Fault::Crash { host: host @ (Host::Manager | Host::Worker(_)), .. } => Some(*host),
+        Fault::Rot { worker } | Fault::LoseFile { worker } => Some(Host::Worker(*worker)),
+        Fault::DiskFull { disk, .. } | Fault::SyncFails { disk, .. } | Fault::ReadFails { disk, .. } => {
+            match disk {
+                DiskName::Scratch(worker) => Some(Host::Worker(*worker)),
+                DiskName::Shared => None,
+            }
+        }
+        Fault::Crash { host: Host::Client(_), .. }
+        | Fault::Stop { .. }
+        | Fault::Blackout { .. }
+        | Fault::Pause { .. }
+        | Fault::Slow { .. }
+        | Fault::Cut { .. }
+        | Fault::Trickle { .. }
+        | Fault::ResetConnection
+        | Fault::HalfOpen
+        | Fault::FlipOnWire
+        | Fault::Weather { .. } => None,
     }
 }
 

@@ -93,6 +93,13 @@ pub enum Fault {
         /// After how long its host starts another.
         back_after_us: Option<u64>,
     },
+    /// A worker is told to stop (`SIGTERM`), and leaves in good order; later another starts on its host.
+    Stop {
+        /// Which.
+        worker: u16,
+        /// How long after it has gone.
+        back_after_us: u64,
+    },
     /// The power of the whole site fails: every process dies in silence, disks keep what was synced and more or less of
     /// the rest.
     Blackout {
@@ -214,6 +221,8 @@ fault_kinds! {
     CrashManager = "crash-manager",
     /// A client's process dies.
     CrashClient = "crash-client",
+    /// A worker is told to stop.
+    StopWorker = "stop-worker",
     /// The site loses its power.
     Blackout = "blackout",
     /// A process is stopped for a while.
@@ -291,6 +300,7 @@ impl Fault {
             Fault::Crash { host: Host::Worker(_), .. } => FaultKind::CrashWorker,
             Fault::Crash { host: Host::Manager, .. } => FaultKind::CrashManager,
             Fault::Crash { host: Host::Client(_), .. } => FaultKind::CrashClient,
+            Fault::Stop { .. } => FaultKind::StopWorker,
             Fault::Blackout { .. } => FaultKind::Blackout,
             Fault::Pause { .. } => FaultKind::Pause,
             Fault::Slow { .. } => FaultKind::Slow,
@@ -313,7 +323,8 @@ impl Fault {
         match self {
             Fault::Crash { host, .. } => *host == victim,
             Fault::Blackout { .. } => true,
-            Fault::Pause { .. }
+            Fault::Stop { .. }
+            | Fault::Pause { .. }
             | Fault::Slow { .. }
             | Fault::Cut { .. }
             | Fault::Trickle { .. }
@@ -333,7 +344,7 @@ impl Fault {
     pub fn lasts_us(&self) -> Option<u64> {
         match self {
             Fault::Crash { back_after_us, .. } => *back_after_us,
-            Fault::Blackout { back_after_us, .. } => Some(*back_after_us),
+            Fault::Stop { back_after_us, .. } | Fault::Blackout { back_after_us, .. } => Some(*back_after_us),
             Fault::Pause { for_us, .. }
             | Fault::Slow { for_us, .. }
             | Fault::Cut { for_us, .. }

@@ -178,6 +178,7 @@ impl Scenario {
             FaultKind::CrashWorker
             | FaultKind::CrashManager
             | FaultKind::CrashClient
+            | FaultKind::StopWorker
             | FaultKind::Blackout
             | FaultKind::Pause
             | FaultKind::Slow
@@ -206,7 +207,9 @@ impl Scenario {
                 hosts.push(*host);
             }
             Fault::Cut { from, to, .. } | Fault::Trickle { from, to, .. } => hosts.extend([*from, *to]),
-            Fault::Rot { worker } | Fault::LoseFile { worker } => hosts.push(Host::Worker(*worker)),
+            Fault::Stop { worker, .. } | Fault::Rot { worker } | Fault::LoseFile { worker } => {
+                hosts.push(Host::Worker(*worker));
+            }
             Fault::DiskFull { disk, .. } | Fault::SyncFails { disk, .. } | Fault::ReadFails { disk, .. } => {
                 match disk {
                     DiskName::Scratch(worker) => hosts.push(Host::Worker(*worker)),

@@ -13,12 +13,13 @@ pub const MESSAGES_MAX: usize = 50_000;
 /// Characters of a text on the page at the most.
 const TEXT_CHARACTERS: usize = 400;
 
-/// The page: `replay` is the command that runs the same again, `transcript_tail` the last lines of what happened.
+/// The page: `replay` is the command that runs the same again, `transcript` the lines of what happened, or
+/// those that matter most.
 pub fn html(
     title: &str,
     replay: &str,
     scenario_text: &str,
-    transcript_tail: &[String],
+    transcript: &[String],
     sights: &[Sight],
 ) -> String {
     let messages = sights.iter().filter(|sight| matches!(sight, Sight::Message { .. })).count();
@@ -32,7 +33,7 @@ pub fn html(
         replay = Markup(replay),
         omitted = Omitted(messages.saturating_sub(MESSAGES_MAX)),
         scenario = Markup(scenario_text),
-        transcript = Markup(&transcript_tail.join("\n")),
+        transcript = Markup(&transcript.join("\n")),
         data = Data { sights, messages_omitted: messages.saturating_sub(MESSAGES_MAX) },
         script = include_str!("page.js"),
     );

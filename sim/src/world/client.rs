@@ -1,6 +1,6 @@
 //! A client's process: owns its machine and what it told its user.
 
-use super::environment::Environment;
+use super::environment::{Environment, Event};
 use crate::names::{Part, ProcessId};
 use crate::network::Delivery;
 use crate::node::{Clock, Driven};
@@ -13,6 +13,8 @@ pub struct ClientProcess<M> {
     driven: Driven<M>,
     reports: Vec<ClientReport>,
     looked_at: usize,
+    /// How long after it was accepted its job is given up.
+    cancels_after_us: Option<u64>,
 }
 
 impl<M: Node<Local = ClientInput, Request = ClientReport>> ClientProcess<M> {
@@ -24,7 +26,7 @@ impl<M: Node<Local = ClientInput, Request = ClientReport>> ClientProcess<M> {
         environment: &mut Environment,
     ) -> ClientProcess<M> {
         let driven = Driven::new(process.actor(Part::Control), clock, machine);
-        let mut client = ClientProcess { driven, reports: Vec::new(), looked_at: 0 };
+        let mut client = ClientProcess { driven, reports: Vec::new(), looked_at: 0, cancels_after_us: None };
         client.input(ClientInput::Start, environment);
         client
     }
@@ -32,6 +34,11 @@ impl<M: Node<Local = ClientInput, Request = ClientReport>> ClientProcess<M> {
     /// What it told its user, in order.
     pub fn reports(&self) -> &[ClientReport] {
         &self.reports
+    }
+
+    /// Gives the job up so long after it was accepted.
+    pub fn cancel_when_accepted(&mut self, after_us: u64) {
+        self.cancels_after_us = Some(after_us);
     }
 
     /// What of that was not looked at before.
@@ -66,6 +73,10 @@ impl<M: Node<Local = ClientInput, Request = ClientReport>> ClientProcess<M> {
     fn tell(&mut self, reports: Vec<ClientReport>, environment: &mut Environment) {
         for report in reports {
             assert!(self.last_report().is_none(), "a client reports {report:?} after its last report");
+            if let (ClientReport::Accepted(_), Some(us)) = (&report, self.cancels_after_us) {
+                let cancel = Event::Client(self.driven.actor().process, ClientInput::Cancel);
+                environment.schedule.after(us, cancel);
+            }
             self.reports.push(report);
         }
         if self.last_report().is_some() {

@@ -9,6 +9,7 @@ use crate::scenario::{DiskName, Fault, FaultKind};
 use crate::stream::Stream;
 use windrow_core::job::PathBytes;
 use windrow_core::time::Time;
+use windrow_core::worker::WorkerInput;
 
 /// A fault that found something to strike.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,7 @@ impl<M: Machines> World<M> {
             | Fault::Weather { for_us, .. }
             | Fault::DiskFull { for_us, .. } => for_us,
             Fault::Crash { .. }
+            | Fault::Stop { .. }
             | Fault::Blackout { .. }
             | Fault::ResetConnection
             | Fault::HalfOpen
@@ -61,6 +63,12 @@ impl<M: Machines> World<M> {
                     self.start_later(*host, *us);
                 }
                 Some(format!("{process} crashes ({farewell:?})"))
+            }
+            Fault::Stop { worker, back_after_us } => {
+                let process = self.process_on(Host::Worker(*worker))?;
+                self.environment.schedule.after(0, Event::Worker(process, WorkerInput::Stop));
+                self.returning.insert(process.host, *back_after_us);
+                Some(format!("{process} is told to stop"))
             }
             Fault::Blackout { unsynced, back_after_us } => {
                 let hosts: Vec<Host> = self.processes.keys().map(|process| process.host).collect();
@@ -148,7 +156,7 @@ impl<M: Machines> World<M> {
         self.processes.keys().find(|process| process.host == host).copied()
     }
 
-    fn start_later(&mut self, host: Host, after_us: u64) {
+    pub(super) fn start_later(&mut self, host: Host, after_us: u64) {
         let cue = match host {
             Host::Manager => Cue::StartManager,
             Host::Worker(index) => Cue::StartWorker(index),
@@ -176,6 +184,7 @@ impl<M: Machines> World<M> {
             Fault::Weather { .. } => network.weather = Weather::FAIR,
             Fault::DiskFull { disk, .. } => self.environment.disk(disk).limit_room(None),
             Fault::Crash { .. }
+            | Fault::Stop { .. }
             | Fault::Blackout { .. }
             | Fault::ResetConnection
             | Fault::HalfOpen
@@ -231,7 +240,9 @@ fn host_of(fault: &Fault) -> Option<Host> {
     match fault {
         Fault::Crash { host, .. } | Fault::Pause { host, .. } | Fault::Slow { host, .. } => Some(*host),
         Fault::Cut { from, .. } | Fault::Trickle { from, .. } => Some(*from),
-        Fault::Rot { worker } | Fault::LoseFile { worker } => Some(Host::Worker(*worker)),
+        Fault::Stop { worker, .. } | Fault::Rot { worker } | Fault::LoseFile { worker } => {
+            Some(Host::Worker(*worker))
+        }
         Fault::DiskFull { disk, .. } | Fault::SyncFails { disk, .. } | Fault::ReadFails { disk, .. } => {
             match disk {
                 DiskName::Scratch(worker) => Some(Host::Worker(*worker)),

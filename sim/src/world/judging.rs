@@ -36,6 +36,7 @@ impl<M: Machines> World<M> {
                 which(*disk) && struck(&planned.fault)
             }
             Fault::Crash { .. }
+            | Fault::Stop { .. }
             | Fault::Blackout { .. }
             | Fault::Pause { .. }
             | Fault::Slow { .. }

@@ -36,14 +36,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use triggers::Triggers;
 use windrow_core::client::ClientTask;
 use windrow_core::job::{JobReport, PathBytes};
+use windrow_core::limits::FETCHER_IDLE_US;
 use windrow_core::time::{SECOND_US, Time};
 use windrow_core::worker::WorkerInput;
 use worker::WorkerProcess;
 
 /// How long after the core is healed every job must have ended, where nobody is slow.
 const LIVENESS_US: u64 = 600 * SECOND_US;
-/// How long, beyond two leases, the world is left alone before it is looked at.
-const SETTLE_US: u64 = 30 * SECOND_US;
+/// How long, beyond two leases, the world is left alone before it is looked at: longer than anybody waits for a peer that
+/// died in silence.
+const SETTLE_US: u64 = FETCHER_IDLE_US + 5 * SECOND_US;
 /// How long whoever misses the shutdown may go on.
 const TERMINATE_US: u64 = 20 * SECOND_US;
 /// Events of a run at the most: beyond it somebody does something for ever.
@@ -85,6 +87,8 @@ pub struct World<M: Machines> {
     lives: BTreeMap<Host, u32>,
     /// Events of stopped processes, in the order in which they are to come.
     paused: BTreeMap<Host, Vec<Event>>,
+    /// Hosts whose process was told to stop, and after how long they start another.
+    returning: BTreeMap<Host, u64>,
     /// Clients that have not heard their end.
     awaited: BTreeSet<Host>,
     history: History,
@@ -115,6 +119,8 @@ pub struct Outcome {
     pub messages: BTreeMap<crate::network::MessageKind, u64>,
     /// What every client told its user.
     pub heard: Vec<Heard>,
+    /// The marks of rare branches that machines came by.
+    pub probes: BTreeSet<&'static str>,
     /// What should never be, and was.
     pub violations: Vec<Violation>,
 }
@@ -179,6 +185,7 @@ impl<M: Machines> World<M> {
             processes: BTreeMap::new(),
             lives: BTreeMap::new(),
             paused: BTreeMap::new(),
+            returning: BTreeMap::new(),
             awaited,
             history: History::new(scenario.jobs.len()),
             triggers,
@@ -222,6 +229,7 @@ impl<M: Machines> World<M> {
             writes: self.triggers.writes().clone(),
             messages: self.triggers.messages().clone(),
             heard: self.history.heard,
+            probes: BTreeSet::new(),
             violations: self.violations,
         }
     }
@@ -401,6 +409,9 @@ impl<M: Machines> World<M> {
                 worker.vanish(&mut self.environment);
                 let removed = self.environment.computer(process.host).scratch.remove_tree(&scratch);
                 removed.expect("a worker that stops removes its scratch");
+                if let Some(us) = self.returning.remove(&process.host) {
+                    self.start_later(process.host, us);
+                }
             }
             Some(Process::Manager(_)) | None => {}
         }

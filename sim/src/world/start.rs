@@ -76,11 +76,16 @@ impl<M: Machines> World<M> {
         let (number, is_first) = if index < jobs { (index, true) } else { (index - jobs - 1, false) };
         let job = &self.scenario.jobs[usize::from(number)];
         let specification = job.specification();
-        let cancel_after_us = job.cancel_after_us.filter(|_| is_first || job.hangs());
+        // Who comes back after he was killed cannot know whether his job runs, so he follows it to its end, or gives it up
+        // once he has heard that it does.
+        let (cancel_after_us, hangs) = (job.cancel_after_us, job.hangs());
         let key = SubmissionKey(self.draw(&format!("submission of client {number}")));
         let process = self.start_client(index, ClientTask::Submit { key, specification });
-        if let Some(us) = cancel_after_us {
+        let Some(us) = cancel_after_us.filter(|_| is_first || hangs) else { return };
+        if process.life == 0 {
             self.environment.schedule.after(us, Event::Client(process, ClientInput::Cancel));
+        } else if hangs && let Some(Process::Client(client)) = self.processes.get_mut(&process) {
+            client.cancel_when_accepted(us);
         }
     }
 

@@ -2,7 +2,9 @@
 //! number of threads changes nothing but the pace.
 
 use super::runs;
+use sim::scenario::FaultKind;
 use sim::swarm::Tally;
+use sim::world::Watch;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -35,14 +37,15 @@ impl Stop {
 /// Seeds to run.
 pub struct Seeds {
     seeds: Range<u64>,
+    without: Vec<FaultKind>,
     threads: u32,
     stopped: Stop,
 }
 
 impl Seeds {
-    /// To run `seeds` on so many threads.
-    pub fn new(seeds: Range<u64>, threads: u32) -> Seeds {
-        Seeds { seeds, threads, stopped: Stop(Arc::default()) }
+    /// To run `seeds`, without some kinds of fault, on so many threads.
+    pub fn new(seeds: Range<u64>, without: Vec<FaultKind>, threads: u32) -> Seeds {
+        Seeds { seeds, without, threads, stopped: Stop(Arc::default()) }
     }
 
     /// A way to stop them, from any thread.
@@ -52,17 +55,17 @@ impl Seeds {
 
     /// Runs them, and tells `take` of each in order, on this thread, for as long as it wants more.
     pub fn run(self, mut take: impl FnMut(Ran) -> bool) {
-        let Seeds { seeds: Range { start, end }, threads, stopped } = self;
+        let Seeds { seeds: Range { start, end }, without, threads, stopped } = self;
         let threads = u64::from(threads).min(end - start);
         let next = AtomicU64::new(start);
         let (sender, receiver) = mpsc::channel();
         thread::scope(|scope| {
             for _ in 0..threads {
-                let (sender, next, stopped) = (sender.clone(), &next, &stopped);
+                let (sender, next, without, stopped) = (sender.clone(), &next, &without, &stopped);
                 scope.spawn(move || {
                     while !stopped.0.load(Ordering::Relaxed) {
                         let seed = next.fetch_add(1, Ordering::Relaxed);
-                        if seed >= end || sender.send(ran(seed)).is_err() {
+                        if seed >= end || sender.send(ran(seed, without)).is_err() {
                             return;
                         }
                     }
@@ -86,9 +89,10 @@ impl Seeds {
     }
 }
 
-fn ran(seed: u64) -> Ran {
+fn ran(seed: u64, without: &[FaultKind]) -> Ran {
     let begun = Instant::now();
-    let result = runs::run(seed, None);
+    let result =
+        runs::run(runs::scenario(seed, without), Watch::default()).map_err(|panic| panic.to_string());
     let wall_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
     let trace_hash = result.as_ref().ok().map(|outcome| outcome.trace_hash);
     Ran { seed, trace_hash, tally: Tally::of(seed, &result, wall_us) }
@@ -100,7 +104,7 @@ mod tests {
 
     fn seen(threads: u32, mut wants_more: impl FnMut(u64) -> bool) -> Vec<(u64, Option<u64>)> {
         let mut seen = Vec::new();
-        Seeds::new(5..17, threads).run(|ran| {
+        Seeds::new(5..17, Vec::new(), threads).run(|ran| {
             seen.push((ran.seed, ran.trace_hash));
             wants_more(ran.seed)
         });
@@ -118,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_stop_ends_with_what_runs() {
-        let seeds = Seeds::new(0..u64::MAX, 2);
+        let seeds = Seeds::new(0..u64::MAX, Vec::new(), 2);
         let stop = seeds.stop_handle();
         let mut count = 0;
         seeds.run(|ran| {

@@ -222,3 +222,23 @@ fn a_map_whose_run_cannot_be_fetched_runs_elsewhere() {
     let [_, holder] = [first, second].map(|worker| stage.failed(worker, again, Cause::Killed));
     assert_eq!(holder, ["Worker Acknowledged map-00000-1-1 false"]);
 }
+
+#[test]
+fn a_task_that_everyone_failed_comes_round_to_each() {
+    let mut stage = Stage::new();
+    let (first, client) = worker_and_client(&mut stage, 1);
+    let second = stage.worker(2, 1);
+    stage.heartbeat(second, 1);
+    stage.job(client, 1, 0);
+    let mut failed_by_first = 0;
+    for number in 0..4 {
+        let error = OsError { kind: OsErrorKind::NoSpace, text: "No space left on device".into() };
+        let full = Cause::Scratch { path: PathBytes::from("/scratch"), error };
+        let attempt = stage.launched[number];
+        let heard_only = [format!("Worker Acknowledged {} false", attempt.file_stem())];
+        // Only who executes it is believed, and then something comes of it.
+        failed_by_first += u32::from(stage.failed(first, attempt, full.clone()) != heard_only);
+        stage.failed(second, attempt, full);
+    }
+    assert_eq!((stage.launched.len(), failed_by_first), (4, 2));
+}

@@ -286,8 +286,8 @@ fn an_input_that_changed_is_no_input_of_the_job() {
     assert_eq!(done(&mut map), ["ended InputChanged"]);
 }
 
-#[test]
-fn output_beyond_the_budget_is_spilled_and_merged() {
+/// A map that has written two spills, and closes its input as its program has ended.
+fn spilled_twice() -> MapAttempt {
     let mut map = fed(1);
     let line = [b'x'; 1 << 10];
     let mut pushed = 0;
@@ -312,9 +312,29 @@ fn output_beyond_the_budget_is_spilled_and_merged() {
         }
         lines.extend(more);
     }
-    let mut lines = exit(&mut map, ExitStatus::Code(0), 0);
-    assert_eq!(lines, ["kill group", "inspect"]);
-    lines = opened(&mut map);
-    assert_eq!(lines, ["close"]);
+    assert_eq!(exit(&mut map, ExitStatus::Code(0), 0), ["kill group", "inspect"]);
+    assert_eq!(opened(&mut map), ["close"]);
+    map
+}
+
+#[test]
+fn output_beyond_the_budget_is_spilled_and_merged() {
+    let mut map = spilled_twice();
     assert_eq!(done(&mut map), ["create /scratch/spill-3.run"], "what is in memory is the last spill");
+}
+
+#[test]
+fn a_spill_that_does_not_hold_what_was_written_ends_the_attempt() {
+    let mut map = spilled_twice();
+    let mut lines = done(&mut map);
+    while !lines[0].starts_with("read") {
+        let is_opening = lines[0].starts_with("create") || lines[0].starts_with("open");
+        lines = if is_opening { opened(&mut map) } else { done(&mut map) };
+    }
+    let mut lines = read(&mut map, &[0xFF; 100]);
+    while lines[0] == "close" {
+        lines = done(&mut map);
+    }
+    assert_eq!(lines, ["remove all of /scratch"]);
+    assert_eq!(done(&mut map), ["ended Scratch"]);
 }

@@ -19,6 +19,7 @@ use crate::failure::{Cause, OsError};
 use crate::ids::{AttemptId, ConnectionId, FileId, Partition};
 use crate::limits::{FETCH_PATIENCE_US, FETCH_SILENCE_US, FETCHES_PER_PEER, HANDSHAKE_US};
 use crate::machine::NetworkAction;
+use crate::probe::probe;
 use crate::time::Time;
 use crate::wire::message::{FetchAnswer, FetchRequest, Role};
 use crate::wire::{Connection, Incoming, Violation};
@@ -190,6 +191,7 @@ impl Shuffle {
         if self.serving.is_serving(id) {
             return self.fetcher_late(id);
         }
+        probe!("a peer does not finish its handshake");
         self.break_off(id, "it did not finish its handshake in time".into());
     }
 
@@ -197,6 +199,7 @@ impl Shuffle {
         if self.serving.is_serving(id) {
             return self.fetcher_silent(id);
         }
+        probe!("a peer falls silent over a run");
         self.break_off(id, "it fell silent".into());
     }
 
@@ -240,11 +243,15 @@ impl Shuffle {
         let Some(peer) = self.peers.all.get_mut(&address) else { return };
         peer.link = Link::Idle;
         let interrupted: Vec<Want> = peer.under_way.drain(..).map(|fetch| fetch.want).collect();
+        if !interrupted.is_empty() {
+            probe!("a fetch is interrupted");
+        }
         for want in interrupted.into_iter().rev() {
             peer.wanted.push_front(want);
         }
         let since = *peer.failing_since.get_or_insert(self.now);
         if self.now.since_us(since) >= FETCH_PATIENCE_US {
+            probe!("a peer is given up");
             let wanted = core::mem::take(&mut peer.wanted);
             peer.failing_since = None;
             peer.backoff.reset();
@@ -304,6 +311,7 @@ impl Shuffle {
             });
             if let Err(violation) = outcome {
                 tracing::warn!(peer = %address, "fetching broken off: {violation}");
+                probe!("a peer sends what makes no sense");
                 return self.break_off(id, format!("{violation}"));
             }
         }
@@ -324,6 +332,9 @@ impl Shuffle {
             connection.send(&request).expect("a request fits a frame");
             peer.under_way.push_back(Fetch { want, arriving: None });
         }
+        if !peer.wanted.is_empty() {
+            probe!("more runs are wanted of a peer than may be under way");
+        }
         self.act(NetworkAction::Transmit { connection: id });
         self.watch(address);
     }
@@ -341,6 +352,9 @@ impl Shuffle {
             return Ok(());
         }
         let is_kept = self.gatherings.want(&want);
+        if !is_kept {
+            probe!("a run comes that nobody wants any more");
+        }
         if is_kept && want.place.is_none_or(|(_, segment)| segment.length_bytes != length_bytes) {
             want.place = self.make_place(want.attempt, length_bytes);
         }
@@ -393,8 +407,10 @@ impl Shuffle {
         } else if is_last && is_corrupt && is_wanted {
             want.tries += 1;
             if want.tries < 2 {
+                probe!("a run comes corrupt");
                 self.want(address, want);
             } else {
+                probe!("a run comes corrupt again");
                 self.cannot_have(want.attempt, want.map, Cause::RunCorrupt { map: want.map });
             }
         }
@@ -417,6 +433,7 @@ impl Shuffle {
             return Err(Violation::OutOfPlace("a refusal of nothing"));
         };
         peer.answered();
+        probe!("a peer refuses a run");
         if self.gatherings.want(&want) {
             self.unfetchable(want.attempt, want.map, reason);
         }

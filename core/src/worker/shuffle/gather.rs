@@ -11,6 +11,7 @@ use crate::data::run::Segment;
 use crate::failure::{Cause, OsError};
 use crate::ids::{AttemptId, FileId, JobId, Partition};
 use crate::job::PathBytes;
+use crate::probe::probe;
 use crate::worker::attempt::RunLocation;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -140,8 +141,9 @@ impl Shuffle {
 
     /// Stops fetching a run; it is wanted again once it is located anew.
     fn give_up(&mut self, attempt: AttemptId, map_index: u32) {
-        if let Some(gathering) = self.gatherings.all.get_mut(&attempt) {
-            gathering.fetching.remove(&map_index);
+        let gathering = self.gatherings.all.get_mut(&attempt);
+        if gathering.is_some_and(|gathering| gathering.fetching.remove(&map_index).is_some()) {
+            probe!("a run is revoked while it is fetched");
         }
     }
 
@@ -156,6 +158,7 @@ impl Shuffle {
         }
         if holder == self.config.incarnation {
             let Some(output) = self.offers.get(&map) else {
+                probe!("a run that should lie here does not");
                 return self.unfetchable(attempt, map, "its worker does not have it any more".into());
             };
             let (path, segment) = (output.path.clone(), output.segment(gathering.partition));
@@ -197,7 +200,10 @@ impl Shuffle {
                     *state = FileState::Open;
                 }
             }
-            Some(_) | None => self.ask(DiskJob::Close { file: opened }),
+            Some(_) | None => {
+                probe!("a file is made for a gathering that is over");
+                self.ask(DiskJob::Close { file: opened });
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use crate::failure::OsError;
 use crate::ids::{ConnectionId, FileId};
 use crate::limits::{CHUNK_BYTES, CONNECTIONS_MAX, FETCHER_IDLE_US, FETCHES_PER_PEER, HANDSHAKE_US};
 use crate::machine::NetworkAction;
+use crate::probe::probe;
 use crate::wire::message::{FetchAnswer, FetchRequest, Role};
 use crate::wire::{Connection, Incoming, Violation};
 use alloc::collections::{BTreeMap, VecDeque};
@@ -73,6 +74,7 @@ impl Shuffle {
     /// It did not greet, or greeted and asked for nothing.
     pub(super) fn fetcher_late(&mut self, id: ConnectionId) {
         let has_greeted = self.serving.all.get(&id).is_some_and(|served| served.connection.is_open());
+        probe!("a fetcher asks for nothing");
         self.close_served(id, (!has_greeted).then_some(&Violation::HandshakeTimeout));
     }
 
@@ -127,6 +129,7 @@ impl Shuffle {
         if served.sending.as_ref().is_some_and(|sending| sending.is_reading) {
             return self.fetcher_lives(id);
         }
+        probe!("a fetcher is silent for too long");
         self.close_served(id, None);
     }
 
@@ -151,7 +154,10 @@ impl Shuffle {
                     return self.ask(DiskJob::OpenServed { connection: id, file, path });
                 }
                 (Some(_), Some(_)) => self.answer(id, &FetchAnswer::Run { length_bytes: 0 }),
-                (_, _) => self.answer(id, &FetchAnswer::NotHere),
+                (_, _) => {
+                    probe!("a run is asked for that is not here");
+                    self.answer(id, &FetchAnswer::NotHere);
+                }
             }
         }
     }
@@ -219,6 +225,7 @@ impl Shuffle {
         let Some(served) = self.serving.all.get_mut(&id) else { return };
         served.sending = None;
         tracing::warn!(peer = %served.peer, error = %error.text, "a run cannot be read");
+        probe!("a run that is asked for cannot be read");
         self.answer(id, &FetchAnswer::Unreadable { reason: error.text });
         self.serve_next(id);
     }
