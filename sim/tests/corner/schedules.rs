@@ -129,5 +129,8 @@ fn told(failures: &[(Scenario, String)]) -> String {
         |(scenario, violation): &(Scenario, String)| format!("{:?}\n    {violation}", scenario.faults[0]);
     let lines: Vec<String> = failures.iter().map(line).collect();
     let (count, text) = (failures.len(), failures[0].0.to_text());
-    format!("{count} schedules fail:\n{}\nThe first as a scenario:\n{text}", lines.join("\n"))
+    format!(
+        "{count} schedules fail:\n{}\nThe first, for windrow sim --scenario FILE:\n{text}",
+        lines.join("\n")
+    )
 }

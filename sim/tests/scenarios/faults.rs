@@ -36,6 +36,8 @@ fn fault() -> impl Strategy<Value = Fault> {
     prop_oneof![
         4 => (host(), farewell, for_us())
             .prop_map(|(host, farewell, back_after_us)| Fault::Crash { host, farewell, back_after_us }),
+        1 => (0..WORKERS_MAX, duration_us())
+            .prop_map(|(worker, back_after_us)| Fault::Stop { worker, back_after_us }),
         1 => (unsynced, duration_us())
             .prop_map(|(unsynced, back_after_us)| Fault::Blackout { unsynced, back_after_us }),
         2 => (host(), for_us()).prop_map(|(host, for_us)| Fault::Pause { host, for_us }),

@@ -117,6 +117,7 @@ fn functions() -> impl Strategy<Value = (UserFunction, UserFunction)> {
     ];
     prop_oneof![
         1 => Just((UserFunction::CountWords, UserFunction::Sum)),
-        2 => (mapper, reducer),
+        1 => (1_u32..50).prop_map(|times| (UserFunction::Multiply { times }, UserFunction::Sum)),
+        4 => (mapper, reducer),
     ]
 }

@@ -71,6 +71,7 @@ fn faults_of_every_kind_strike() {
         | FaultKind::Cancel
         | FaultKind::SubmitTwice => false,
         FaultKind::CrashWorker
+        | FaultKind::StopWorker
         | FaultKind::CrashManager
         | FaultKind::CrashClient
         | FaultKind::Blackout
