@@ -43,12 +43,12 @@ impl Exit {
     pub const fn meaning(self) -> &'static str {
         match self {
             Exit::Success => "success; a server was told to stop and did",
-            Exit::Failed => "the job failed, or bad arguments",
+            Exit::Failed => "the job failed, a simulated world broke a promise, or bad arguments",
             Exit::BadInput => "bad input: not there, not readable, changed meanwhile",
             Exit::BadConfiguration => "bad configuration: address, port, directory, cluster, version",
             Exit::OutputExists => "the output exists already",
             Exit::Io => "input/output or network failed",
-            Exit::Interrupted => "interrupted: Ctrl-C or SIGTERM ended `run` or `submit`",
+            Exit::Interrupted => "interrupted: Ctrl-C or SIGTERM ended `run`, `submit` or `sim`",
         }
     }
 }

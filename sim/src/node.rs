@@ -31,6 +31,11 @@ impl Clock {
     /// A clock that shows the world's time.
     pub const TRUE: Clock = Clock { ahead_us: 0, drift_ppm: 0 };
 
+    /// How long it takes, in the world's time, until it shows so much more.
+    pub fn takes_us(self, us: u64) -> u64 {
+        self.world(Time::from_us(self.ahead_us + us)).as_us()
+    }
+
     /// What it shows at a time of the world.
     pub fn local(self, world: Time) -> Time {
         let elapsed = i128::from(world.as_us());

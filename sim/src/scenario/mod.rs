@@ -20,6 +20,8 @@ use serde::{Deserialize, Serialize};
 
 /// Workers of a world at the most.
 pub const WORKERS_MAX: usize = 100;
+/// Time between two heartbeats, at the least.
+pub const HEARTBEAT_US_MIN: u64 = 1_000;
 /// Jobs of a world at the most.
 pub const JOBS_MAX: usize = 100;
 
@@ -103,8 +105,19 @@ impl Scenario {
         if usize::from(self.capable) >= workers {
             return nonsense(format!("there is no worker {} to be capable", self.capable));
         }
-        if self.manager.heartbeat_us == 0 || self.manager.lease_us <= self.manager.heartbeat_us {
-            return nonsense("a lease is longer than the time between heartbeats, which is not zero".into());
+        if self.manager.heartbeat_us < HEARTBEAT_US_MIN || self.manager.lease_us <= self.manager.heartbeat_us
+        {
+            let least_us = HEARTBEAT_US_MIN;
+            return nonsense(format!("heartbeats are {least_us} us or more apart, and a lease is longer"));
+        }
+        if let Some(Span { least_us, most_us }) = self.spans().find(|span| span.least_us > span.most_us) {
+            return nonsense(format!("from {least_us} to {most_us} us there is no span"));
+        }
+        if self.network.window_bytes.0 == 0 || self.network.window_bytes.0 > self.network.window_bytes.1 {
+            return nonsense("a connection's window holds bytes, between two bounds".into());
+        }
+        if self.workers.iter().any(|worker| worker.slots == 0) {
+            return nonsense("a worker has slots".into());
         }
         for job in &self.jobs {
             if job.split_bytes == 0 || job.reducer.is_some() != (job.reducers > 0) {
@@ -124,6 +137,9 @@ impl Scenario {
             {
                 return nonsense(format!("{fault:?}: a host is not cut from itself"));
             }
+            if let Fault::Trickle { bytes_per_ms: 0, .. } | Fault::Slow { times: 0, .. } = fault {
+                return nonsense(format!("{fault:?}: something still moves"));
+            }
         }
         Ok(())
     }
@@ -140,6 +156,12 @@ impl Scenario {
             _ => 1,
         };
         self.faults.iter().map(factor).max().unwrap_or(1)
+    }
+
+    /// How long it takes, in the world's time, until so much has passed by everybody's clock.
+    pub fn at_the_most_us(&self, us: u64) -> u64 {
+        let clocks = self.workers.iter().map(|worker| worker.clock).chain([self.manager.clock]);
+        clocks.map(|clock| clock.takes_us(us)).max().unwrap_or(us)
     }
 
     /// Whether it has this host.
@@ -195,6 +217,12 @@ impl Scenario {
             | FaultKind::LoseFile => {}
         }
         self
+    }
+
+    fn spans(&self) -> impl Iterator<Item = Span> {
+        let paces = self.workers.iter().map(|worker| &worker.pace).chain([&self.manager.pace]);
+        let network = [self.network.latency, self.network.jitter];
+        paces.flat_map(|pace| [pace.disk, pace.journal, pace.turn, pace.program]).chain(network)
     }
 
     fn hosts_of(&self, trigger: &Trigger, fault: &Fault) -> Vec<Host> {

@@ -221,7 +221,9 @@ fn renamed(planned: &mut PlannedFault, new: &dyn Fn(Host) -> Option<Host>) -> Op
                 DiskName::Shared => {}
             }
         }
-        Fault::Rot { worker: index } | Fault::LoseFile { worker: index } => worker(index)?,
+        Fault::Stop { worker: index, .. }
+        | Fault::Rot { worker: index }
+        | Fault::LoseFile { worker: index } => worker(index)?,
         Fault::Blackout { .. }
         | Fault::ResetConnection
         | Fault::HalfOpen

@@ -199,7 +199,8 @@ fn until_healed(fault: &mut Fault) {
         | Fault::Trickle { for_us: lasts_us, .. }
         | Fault::Weather { for_us: lasts_us, .. }
         | Fault::DiskFull { for_us: lasts_us, .. } => *lasts_us = None,
-        Fault::Blackout { .. }
+        Fault::Stop { .. }
+        | Fault::Blackout { .. }
         | Fault::ResetConnection
         | Fault::HalfOpen
         | Fault::FlipOnWire
@@ -318,7 +319,9 @@ pub(super) fn times_and_counts(scenario: &mut Scenario) -> Vec<&mut u64> {
                 numbers.push(after_bytes);
                 numbers.extend(for_us);
             }
-            Fault::Blackout { back_after_us, .. } => numbers.push(back_after_us),
+            Fault::Stop { back_after_us, .. } | Fault::Blackout { back_after_us, .. } => {
+                numbers.push(back_after_us);
+            }
             Fault::ResetConnection
             | Fault::HalfOpen
             | Fault::FlipOnWire

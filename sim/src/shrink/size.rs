@@ -107,7 +107,7 @@ fn of_function(function: &UserFunction) -> u64 {
         UserFunction::Identity => 0,
         UserFunction::KeyByFirstByte => 20,
         UserFunction::CountWords | UserFunction::Sum => 40,
-        UserFunction::Missing => 60,
+        UserFunction::Missing | UserFunction::Multiply { .. } => 60,
         UserFunction::FailOn { .. } | UserFunction::Abandon { .. } => 80,
         UserFunction::Flaky { .. } | UserFunction::Hang { .. } | UserFunction::Unstable => 100,
     }
@@ -146,7 +146,8 @@ fn of_fault(fault: &Fault) -> u64 {
         | Fault::DiskFull { for_us, .. } => lasting(for_us),
         Fault::Weather { weather, for_us } => of_weather(weather) + lasting(for_us),
         Fault::SyncFails { times, .. } | Fault::ReadFails { times, .. } => digits((*times).into()),
-        Fault::ResetConnection
+        Fault::Stop { .. }
+        | Fault::ResetConnection
         | Fault::HalfOpen
         | Fault::FlipOnWire
         | Fault::Rot { .. }

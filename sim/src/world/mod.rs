@@ -43,8 +43,8 @@ use worker::WorkerProcess;
 
 /// How long after the core is healed every job must have ended, where nobody is slow.
 const LIVENESS_US: u64 = 600 * SECOND_US;
-/// How long, beyond two leases, the world is left alone before it is looked at: longer than anybody waits for a peer that
-/// died in silence.
+/// How long by anybody's clock, beyond two leases, the world is left alone before it is looked at: longer than anyone waits
+/// for a peer that died in silence.
 const SETTLE_US: u64 = FETCHER_IDLE_US + 5 * SECOND_US;
 /// How long whoever misses the shutdown may go on.
 const TERMINATE_US: u64 = 20 * SECOND_US;
@@ -454,7 +454,7 @@ impl<M: Machines> World<M> {
     fn all_have_heard(&mut self) {
         self.heal_core();
         self.heal_all();
-        let settle_us = 2 * self.scenario.manager.lease_us + SETTLE_US;
+        let settle_us = self.scenario.at_the_most_us(2 * self.scenario.manager.lease_us + SETTLE_US);
         self.go_on_to(Phase::Settling, Cue::Settled, settle_us);
     }
 

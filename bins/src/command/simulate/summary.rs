@@ -4,6 +4,7 @@ use super::runs::Panic;
 use super::smallest::Smallest;
 use serde_json::{Value, json};
 use sim::checker::NO_MACHINE_PANICS;
+use sim::probes::ALL;
 use sim::scenario::{FaultKind, Scenario};
 use sim::swarm::{Cost, Failure, Tally};
 use sim::world::Outcome;
@@ -12,6 +13,9 @@ use std::fmt::Display;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
+
+/// Missed branches that are named, at the most.
+const MISSED_NAMED_MAX: usize = 8;
 
 /// The command that runs a seed again and shows all of it.
 pub fn replay(seed: u64, without: &[FaultKind]) -> String {
@@ -56,6 +60,7 @@ pub fn of_swarm(tally: &Tally, elapsed: Duration) -> String {
     let mut lines = vec![
         line("faults", &counts(&tally.faults)),
         line("probes", &counts(&tally.probes)),
+        line("missed", &missed(tally)),
         line("jobs", &format!("{} succeeded, {} failed", tally.jobs_succeeded, tally.jobs_failed)),
         line(
             "world",
@@ -141,6 +146,16 @@ pub fn broken_promises(result: &Result<Outcome, Panic>) -> Vec<String> {
     }
 }
 
+/// The rare branches that no seed came by: by name where they are few.
+fn missed(tally: &Tally) -> String {
+    let missed: Vec<&str> = tally.missed().collect();
+    match missed.len() {
+        0 => String::new(),
+        few if few <= MISSED_NAMED_MAX => missed.join(", "),
+        many => format!("{many} of {} rare branches; more seeds come by more", ALL.len()),
+    }
+}
+
 fn line(name: &str, text: &str) -> String {
     if text.is_empty() { String::new() } else { format!("{name:<12} {text}") }
 }
@@ -192,7 +207,7 @@ mod tests {
             steps: 2_000,
             jobs_succeeded: 600,
             jobs_failed: 40,
-            ..Tally::default()
+            probes: ALL.iter().skip(2).map(|probe| (probe.name.into(), 1)).collect(),
         }
     }
 
@@ -227,14 +242,18 @@ mod tests {
 
     #[test]
     fn the_summary_ends_with_the_line_for_programs() {
+        let summary = of_swarm(&tally(), Duration::from_secs(3));
+        let lines: Vec<&str> = summary.lines().filter(|line| !line.starts_with("probes")).collect();
         let expected = "\
 faults       3 crash-worker, 1 reset
+missed       MISSED
 jobs         600 succeeded, 40 failed
 world        9 simulated s (3 in a second), 1000 events, 2000 steps
 most events  seed 4 (900)
 slowest      seed 4 (2 ms), seed 5 (1 ms)
 500 seeds, 1 failures, 166 seeds/s";
-        assert_eq!(of_swarm(&tally(), Duration::from_secs(3)), expected);
+        let missed: Vec<&str> = tally().missed().collect();
+        assert_eq!(lines.join("\n"), expected.replace("MISSED", &missed.join(", ")));
         assert_eq!(
             of_swarm(&Tally::default(), Duration::ZERO).lines().last(),
             Some("0 seeds, 0 failures, 0 seeds/s")
