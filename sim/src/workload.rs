@@ -56,6 +56,25 @@ impl JobSetting {
         hangs(&self.mapper) || self.reducer.as_ref().is_some_and(hangs)
     }
 
+    /// Whether a program of it has no meaning on which the reference and the checker agree.
+    pub fn has_strange_program(&self) -> bool {
+        let strange = |function: &UserFunction| match function {
+            UserFunction::FailOn { word } => word.is_empty(),
+            UserFunction::Flaky { ratio } => ratio.denominator == 0,
+            UserFunction::Identity
+            | UserFunction::CountWords
+            | UserFunction::Multiply { .. }
+            | UserFunction::Sum
+            | UserFunction::KeyByFirstByte
+            | UserFunction::Abandon { .. }
+            | UserFunction::Hang { .. }
+            | UserFunction::Unstable
+            | UserFunction::Missing => false,
+        };
+        let reducer = self.reducer.as_ref();
+        strange(&self.mapper) || reducer.is_some_and(|it| strange(it) || *it == UserFunction::Unstable)
+    }
+
     /// What the client submits.
     pub fn specification(&self) -> JobSpecification {
         JobSpecification {

@@ -46,6 +46,13 @@ impl Weather {
     };
 }
 
+impl Weather {
+    /// How often each thing happens.
+    pub fn ratios(&self) -> [Ratio; 5] {
+        [self.dropped, self.doubled, self.late, self.replayed, self.truncated]
+    }
+}
+
 /// A datagram under way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Datagram {
