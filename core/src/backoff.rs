@@ -30,3 +30,33 @@ impl Backoff {
         *self = Backoff::default();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+    use rand_core::SeedableRng;
+
+    #[test]
+    fn pauses_double_up_to_the_greatest_and_begin_again_with_the_first() {
+        let mut random = ChaCha12Rng::seed_from_u64(1);
+        let mut backoff = Backoff::default();
+        for _ in 0..2 {
+            for step_us in [50_000, 100_000, 200_000, 400_000, 800_000, 1_600_000, 2_000_000, 2_000_000] {
+                let pause_us = backoff.next_us(&mut random);
+                assert!((step_us / 2..=step_us).contains(&pause_us), "{pause_us} of {step_us}");
+            }
+            backoff.reset();
+        }
+    }
+
+    #[test]
+    fn those_that_lost_the_same_peer_come_back_at_different_moments() {
+        let first_us = |seed| Backoff::default().next_us(&mut ChaCha12Rng::seed_from_u64(seed));
+        let mut pauses_us: Vec<u64> = (0..100).map(first_us).collect();
+        pauses_us.sort_unstable();
+        pauses_us.dedup();
+        assert!(pauses_us.len() > 95, "only {} different pauses", pauses_us.len());
+        assert!(pauses_us[0] < 26_000 && pauses_us[pauses_us.len() - 1] > 49_000, "{pauses_us:?}");
+    }
+}

@@ -350,3 +350,6 @@ pub struct JobReport {
     /// From acceptance to end, by the Manager's clock.
     pub elapsed_us: u64,
 }
+
+#[cfg(test)]
+mod tests;

@@ -93,3 +93,55 @@ pub const INVENTORY_PAGE_BYTES: usize = 1 << 20;
 /// Each text and each path of a failure that a worker reports. Linux knows no longer path; of a command line it shows
 /// enough.
 pub const FAILURE_TEXT_BYTES_MAX: usize = 4 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_holds_something_is_larger_than_what_it_holds() {
+        let failure_bytes = STDERR_TAIL_BYTES + 8 * FAILURE_TEXT_BYTES_MAX;
+        let pairs = [
+            (CHUNK_BYTES, FRAME_BYTES_MAX),
+            (SPECIFICATION_BYTES_MAX + 4 * PATH_BYTES_MAX, FRAME_BYTES_MAX),
+            (INVENTORY_PAGE_BYTES + failure_bytes, FRAME_BYTES_MAX),
+            (failure_bytes, INVENTORY_PAGE_BYTES),
+            (failure_bytes, SPECIFICATION_BYTES_MAX),
+            (4 * FRAME_BYTES_MAX, UNSENT_BYTES_MAX),
+            (NAME_BYTES_MAX, FAILURE_TEXT_BYTES_MAX),
+            (FAILURE_TEXT_BYTES_MAX, PATH_BYTES_MAX),
+            (8 * BLOCK_BYTES, SORT_BYTES_MIN),
+            (SORT_BYTES_MIN, RECORD_BYTES_MAX),
+            (INVENTORY_PAGE_ENTRIES, INVENTORY_ENTRIES_MAX),
+            (REDUCERS_MAX as usize, SPLITS_MAX),
+        ];
+        for (small, large) in pairs {
+            assert!(small <= large, "{small} does not fit {large}");
+        }
+    }
+
+    #[test]
+    fn who_waits_for_something_waits_for_longer_than_it_takes() {
+        let (first_pause_us, greatest_pause_us) = DIAL_BACKOFF_US;
+        let pairs = [
+            (first_pause_us, greatest_pause_us),
+            (greatest_pause_us, FETCH_PATIENCE_US),
+            (first_pause_us, GRACE_US),
+            (FIRST_HEARTBEAT_US, UNHEARD_US),
+            (10 * PROGRESS_US, MANAGER_SILENCE_US),
+            (DRAIN_US, FETCH_PATIENCE_US),
+            (FETCH_PATIENCE_US, FETCH_SILENCE_US),
+            (FETCH_SILENCE_US, FETCHER_IDLE_US),
+        ];
+        for (short_us, long_us) in pairs {
+            assert!(2 * short_us <= long_us, "{short_us} us is long beside {long_us} us");
+        }
+    }
+
+    #[test]
+    fn nothing_recurs_so_often_that_it_would_flood_a_peer() {
+        for pause_us in [DIAL_BACKOFF_US.0, FIRST_HEARTBEAT_US, PROGRESS_US] {
+            assert!(pause_us >= 10 * MILLISECOND_US, "every {pause_us} us");
+        }
+    }
+}

@@ -55,3 +55,40 @@ impl<T: Copy + Ord> Timers<T> {
         Some(timer)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(us: u64) -> Time {
+        Time::from_us(us)
+    }
+
+    #[test]
+    fn timers_are_taken_in_the_order_of_their_deadlines_once_due() {
+        let mut timers = Timers::default();
+        timers.set('b', at(2));
+        timers.set('a', at(3));
+        timers.set('c', at(2));
+        assert_eq!(timers.next(), Some((at(2), 'b')));
+        assert_eq!(timers.pop_due(at(1)), None);
+        assert_eq!(timers.pop_due(at(2)), Some('b'));
+        assert_eq!(timers.pop_due(at(2)), Some('c'));
+        assert_eq!(timers.pop_due(at(2)), None);
+        assert_eq!(timers.pop_due(at(9)), Some('a'));
+        assert_eq!(timers.next(), None);
+    }
+
+    #[test]
+    fn setting_moves_a_timer_and_cancelling_forgets_it() {
+        let mut timers = Timers::default();
+        timers.set('a', at(1));
+        timers.set('a', at(5));
+        timers.set_if_idle('a', at(3));
+        timers.set_if_idle('b', at(4));
+        assert_eq!(timers.next(), Some((at(4), 'b')));
+        timers.cancel('b');
+        timers.cancel('b');
+        assert_eq!(timers.next(), Some((at(5), 'a')));
+    }
+}

@@ -1,8 +1,8 @@
 use super::connection::{Connection, Incoming};
 use super::message::{FromClient, Heartbeat, Role};
-use super::{PROTOCOL_VERSION, Violation, datagram, frame, preamble};
+use super::{MAGIC, PROTOCOL_VERSION, Violation, datagram, frame, preamble};
 use crate::ids::{JobId, SessionId};
-use crate::limits::FRAME_BYTES_MAX;
+use crate::limits::{DATAGRAM_BYTES_MAX, FRAME_BYTES_MAX, UNSENT_BYTES_MAX};
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -147,13 +147,21 @@ fn a_role_that_is_not_served_is_refused() {
     assert_eq!(dialler.poll(), Err(Violation::RoleNotServed));
 }
 
+/// The header of a frame of so many bytes, as far as it tells that.
+fn announced(length: u32) -> Vec<u8> {
+    let mut header = vec![0; frame::HEADER_BYTES];
+    header[..4].copy_from_slice(&length.to_le_bytes());
+    let checksum = crc32fast::hash(&header[..5]);
+    header[5..9].copy_from_slice(&checksum.to_le_bytes());
+    header
+}
+
 #[test]
 fn a_frame_that_announces_too_much_is_refused_before_it_comes() {
-    let mut bytes = vec![0; frame::HEADER_BYTES];
-    bytes[..4].copy_from_slice(&u32::MAX.to_le_bytes());
-    let checksum = crc32fast::hash(&bytes[..5]);
-    bytes[5..9].copy_from_slice(&checksum.to_le_bytes());
-    assert_eq!(frame::parse(&bytes), Err(Violation::FrameTooLong { length_bytes: u64::from(u32::MAX) }));
+    for length in [FRAME_BYTES_MAX as u32 + 1, u32::MAX] {
+        let refused = Violation::FrameTooLong { length_bytes: u64::from(length) };
+        assert_eq!(frame::parse(&announced(length)), Err(refused));
+    }
 }
 
 #[test]
@@ -169,4 +177,75 @@ fn what_follows_a_message_in_its_frame_is_a_violation() {
     let mut payload = frame::encode(&JobId(3));
     payload.push(0);
     assert_eq!(frame::decode::<JobId>(&payload), Err(Violation::Undecodable));
+}
+
+#[test]
+fn a_frame_may_be_as_long_as_is_allowed() {
+    let mut bytes = Vec::new();
+    frame::append_raw(&mut bytes, &vec![7; FRAME_BYTES_MAX]);
+    assert_eq!(frame::parse(&announced(FRAME_BYTES_MAX as u32)), Ok(None), "the rest is waited for");
+    let whole = frame::parse(&bytes).unwrap().expect("it is all there");
+    assert_eq!((whole.payload.len(), whole.length_bytes), (FRAME_BYTES_MAX, bytes.len()));
+}
+
+#[test]
+fn a_message_may_fill_a_frame() {
+    // The length of such a text takes five bytes.
+    let text = "x".repeat(FRAME_BYTES_MAX - 5);
+    let mut bytes = Vec::new();
+    frame::append_message(&mut bytes, &text).unwrap();
+    let whole = frame::parse(&bytes).unwrap().expect("it is all there");
+    assert_eq!(frame::decode::<String>(whole.payload), Ok(text));
+}
+
+#[test]
+fn a_datagram_may_be_as_long_as_is_allowed_and_no_longer() {
+    let datagram_of = |text: &String| {
+        let payload = frame::encode(text);
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend_from_slice(&PROTOCOL_VERSION.to_le_bytes());
+        bytes.extend_from_slice(&crc32fast::hash(&payload).to_le_bytes());
+        bytes.extend_from_slice(&payload);
+        bytes
+    };
+    // The length of such a text takes three bytes.
+    let longest = "x".repeat(DATAGRAM_BYTES_MAX - 16 - 3);
+    assert_eq!(datagram_of(&longest), datagram::encode(&longest));
+    assert_eq!(datagram::decode(&datagram_of(&longest)), Some(longest.clone()));
+    assert_eq!(datagram::decode::<String>(&datagram_of(&(longest + "x"))), None);
+}
+
+#[test]
+fn what_is_taken_a_little_at_a_time_is_the_same() {
+    let (mut dialler, mut acceptor) = established(&[7]);
+    for job in 0..20 {
+        dialler.send(&FromClient::Cancel { job: JobId(job) }).unwrap();
+    }
+    let mut taken = Vec::new();
+    while !dialler.unsent().is_empty() {
+        let count = dialler.unsent().len().min(3);
+        taken.extend_from_slice(&dialler.unsent()[..count]);
+        dialler.sent(count);
+    }
+    acceptor.receive(&taken);
+    for job in 0..20 {
+        let incoming = acceptor.poll().unwrap().expect("it came");
+        assert_eq!(incoming.message(), Ok(FromClient::Cancel { job: JobId(job) }));
+    }
+}
+
+#[test]
+fn a_peer_that_does_not_read_is_noticed_when_more_is_unsent_than_is_allowed() {
+    let (mut dialler, _) = established(&[7]);
+    let frames = UNSENT_BYTES_MAX / FRAME_BYTES_MAX;
+    let last = FRAME_BYTES_MAX - frames * frame::HEADER_BYTES;
+    for _ in 1..frames {
+        dialler.send_raw(&vec![0; FRAME_BYTES_MAX]);
+    }
+    dialler.send_raw(&vec![0; last]);
+    assert_eq!((dialler.unsent().len(), dialler.is_overfull()), (UNSENT_BYTES_MAX, false));
+    dialler.send_raw(&[]);
+    assert!(dialler.is_overfull());
+    dialler.sent(frame::HEADER_BYTES);
+    assert!(!dialler.is_overfull(), "it has read something");
 }

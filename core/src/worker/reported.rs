@@ -102,3 +102,62 @@ fn bound_path(path: &mut PathBytes) {
         path.0.extend_from_slice(CUT.as_bytes());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::{InputRange, OsErrorKind};
+    use crate::ids::JobId;
+    use crate::job::ProgramRole;
+    use crate::wire::frame;
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    /// A failure whose parts are so long, of each cause that says something.
+    fn failures(bytes: usize) -> Vec<Failure> {
+        let text = || "t".repeat(bytes);
+        let path = || PathBytes(vec![b'p'; bytes]);
+        let error = || OsError { kind: OsErrorKind::Other, text: text() };
+        let (role, address) = (ProgramRole::Mapper, text());
+        let causes = [
+            Cause::InputNotFound { path: path() },
+            Cause::InputUnreadable { path: path(), error: error() },
+            Cause::ProgramNotStarted { role, program: path(), directory: path(), error: error() },
+            Cause::ProgramStoppedReading { role, command: text(), unread_bytes: 1 },
+            Cause::ProgramPipe { role, error: error() },
+            Cause::ConnectionLost { address: address.clone() },
+            Cause::CannotListen { address: address.clone(), error: error() },
+            Cause::NotWindrow { address: address.clone(), violation: text() },
+            Cause::OtherCluster { address, theirs: text(), ours: text() },
+            Cause::Invalid { what: text(), remedy: text() },
+        ];
+        let whole = |cause| Failure {
+            job: Some((JobId(1), text())),
+            host: Some(text()),
+            input: Some(InputRange { path: path(), offset: 0, length_bytes: 1 }),
+            stderr_tail: vec![b'e'; 2 * bytes],
+            ..Failure::new(cause)
+        };
+        causes.into_iter().map(whole).collect()
+    }
+
+    #[test]
+    fn what_is_as_long_as_is_allowed_is_told_as_it_is() {
+        for failure in failures(FAILURE_TEXT_BYTES_MAX) {
+            assert_eq!(bound_failure(failure.clone()), failure);
+        }
+    }
+
+    #[test]
+    fn what_is_longer_is_cut_to_what_is_allowed_and_shows_it() {
+        let longest =
+            failures(FAILURE_TEXT_BYTES_MAX).into_iter().map(|failure| frame::encode(&failure).len());
+        for (failure, longest) in failures(FAILURE_TEXT_BYTES_MAX + 1).into_iter().zip(longest) {
+            let bound = bound_failure(failure);
+            assert_eq!(frame::encode(&bound).len(), longest, "{:?}", bound.cause);
+            assert!(bound.host.is_some_and(|host| host.ends_with(CUT)));
+            assert!(bound.input.is_some_and(|input| input.path.0.ends_with(CUT.as_bytes())));
+            assert_eq!(bound.stderr_tail.len(), STDERR_TAIL_BYTES);
+        }
+    }
+}

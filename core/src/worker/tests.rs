@@ -5,15 +5,18 @@ use crate::data::run::Segment;
 use crate::failure::{Cause, ExitStatus, Failure, OsError, OsErrorKind};
 use crate::ids::{Epoch, Partition, SessionId, TaskId};
 use crate::job::{CommandLine, FileIdentity, InputFile, JobSpecification, ProgramRole, Split, Staging};
-use crate::limits::{FAILURE_TEXT_BYTES_MAX, FRAME_BYTES_MAX, INVENTORY_PAGE_BYTES, STDERR_TAIL_BYTES};
+use crate::limits::{
+    FAILURE_TEXT_BYTES_MAX, FRAME_BYTES_MAX, INVENTORY_PAGE_BYTES, INVENTORY_PAGE_ENTRIES, PROGRESS_US,
+    STDERR_TAIL_BYTES,
+};
 use crate::machine::NetworkAction;
 use crate::time::SECOND_US;
 use crate::wire::message::{
-    AttemptResult, FromWorker, Heartbeat, HeartbeatAnswer, InventoryEntry, JobOrder, LaunchOrder, Role,
-    TaskOrder, ToWorker,
+    AttemptResult, FromWorker, Heartbeat, HeartbeatAnswer, InventoryEntry, JobOrder, LaunchOrder,
+    OutputEntry, Role, TaskOrder, ToWorker, Verdict,
 };
 use crate::wire::{Connection, Incoming, datagram};
-use crate::worker::attempt::MapOutput;
+use crate::worker::attempt::{AttemptSetting, MapOutput, MapWork, Program, ReduceWork, RunLocation};
 use crate::worker::attempts::LocalStage;
 use alloc::format;
 use alloc::vec;
@@ -28,6 +31,10 @@ struct Stage {
     now: Time,
     connection: Option<(ConnectionId, Connection)>,
     sequence: u64,
+    /// What the last attempt was started with.
+    started: Option<Work>,
+    /// The last that the shuffle was told.
+    commanded: Option<ShuffleCommand>,
 }
 
 impl Stage {
@@ -43,7 +50,8 @@ impl Stage {
             scratch: PathBytes::from("/scratch"),
             seed: 1,
         };
-        Stage { worker: Worker::new(config), now: Time::ZERO, connection: None, sequence: 0 }
+        let worker = Worker::new(config);
+        Stage { worker, now: Time::ZERO, connection: None, sequence: 0, started: None, commanded: None }
     }
 
     fn give(&mut self, event: WorkerEvent) -> Vec<String> {
@@ -118,9 +126,16 @@ impl Stage {
                 }
                 Action::Network(NetworkAction::Transmit { connection }) => self.pull(connection, &mut lines),
                 Action::Local(request) => lines.push(match request {
-                    WorkerRequest::Start(attempt, _) => format!("start {}", attempt.file_stem()),
+                    WorkerRequest::Start(attempt, work) => {
+                        self.started = Some(*work);
+                        format!("start {}", attempt.file_stem())
+                    }
                     WorkerRequest::Kill(attempt) => format!("kill {}", attempt.file_stem()),
-                    WorkerRequest::Shuffle(command) => first_word(&format!("shuffle {command:?}")),
+                    WorkerRequest::Shuffle(command) => {
+                        let line = first_word(&format!("shuffle {command:?}"));
+                        self.commanded = Some(command);
+                        line
+                    }
                     WorkerRequest::Notice(notice) => first_word(&format!("notice {notice:?}")),
                     WorkerRequest::Stopped => "stopped".into(),
                 }),
@@ -180,6 +195,10 @@ fn attempt(task: TaskId) -> AttemptId {
 }
 
 fn launch(task: TaskId) -> ToWorker {
+    launch_of_job(task, 1)
+}
+
+fn launch_of_job(task: TaskId, reducers: u32) -> ToWorker {
     let command = |word: &str| CommandLine { words: Vec::from([PathBytes::from(word)]) };
     let output = PathBytes::from("/data/out");
     let specification = JobSpecification {
@@ -187,11 +206,11 @@ fn launch(task: TaskId) -> ToWorker {
         inputs: Vec::new(),
         output: output.clone(),
         mapper: command("m"),
-        reducer: Some(command("r")),
-        reducers: 1,
+        reducer: (reducers > 0).then(|| command("r")),
+        reducers,
         split_bytes: 1,
-        directory: PathBytes::from("/"),
-        environment: Vec::new(),
+        directory: PathBytes::from("/home/ada"),
+        environment: Vec::from([(PathBytes::from("LANG"), PathBytes::from("C"))]),
         sync: true,
     };
     let identity = FileIdentity { inode: 1, size_bytes: 1, modified_ns: 1 };
@@ -293,6 +312,7 @@ fn a_manager_that_falls_silent_is_dialled_again_and_what_runs_goes_on() {
     while !lines.contains(&"close".into()) {
         lines = stage.wake();
     }
+    assert!(!lines.contains(&"notice Unheard".into()), "it was heard before: {lines:?}");
     assert_eq!(stage.now.as_us(), 10 * SECOND_US, "a lease after its last answer");
     stage.connection = None;
     assert_eq!(stage.register(2)[2], "Inventory [running map-00000-1-0]");
@@ -462,4 +482,251 @@ fn an_inventory_of_many_long_failures_is_cut_into_pages() {
     };
     let per_page = INVENTORY_PAGE_BYTES / (FAILURE_TEXT_BYTES_MAX + STDERR_TAIL_BYTES + 32);
     assert_eq!(stage.register(2)[2..], [line(&maps[..per_page]), line(&maps[per_page..])]);
+}
+
+/// What an attempt of the job in `launch` is set to.
+fn setting(task: TaskId, role: ProgramRole, word: &str) -> AttemptSetting {
+    let (id, staging) = (attempt(task), Staging::beside(&PathBytes::from("/data/out"), 9));
+    let scratch = PathBytes::from("/scratch/job-1").join(id.file_stem());
+    let variable = |name: &str, value| (PathBytes::from(name), value);
+    let program = Program {
+        role,
+        command: CommandLine { words: Vec::from([PathBytes::from(word)]) },
+        directory: PathBytes::from("/home/ada"),
+        environment: Vec::from([
+            variable("TMPDIR", scratch.join("tmp")),
+            variable("LANG", PathBytes::from("C")),
+        ]),
+    };
+    AttemptSetting {
+        attempt: id,
+        program,
+        nonce_path: staging.nonce_path(),
+        nonce: 9,
+        scratch,
+        output: staging.output_of(&id),
+        sort_bytes: 1 << 20,
+        sync: true,
+    }
+}
+
+#[test]
+fn attempts_are_started_with_what_was_ordered() {
+    let mut stage = Stage::new(2);
+    stage.register(1);
+    stage.say(&launch(MAP));
+    let identity = FileIdentity { inode: 1, size_bytes: 1, modified_ns: 1 };
+    let map = MapWork {
+        setting: setting(MAP, ProgramRole::Mapper, "m"),
+        input: InputFile { path: PathBytes::from("/in"), identity },
+        split: Split { input: 0, offset: 0, length_bytes: 1 },
+        reducers: 1,
+    };
+    assert_eq!(stage.started, Some(Work::Map(map)));
+
+    stage.say(&launch(REDUCE));
+    let path = PathBytes::from("/scratch/job-1/reduce-00000-1-0/fetched.runs");
+    let runs = Vec::from([RunLocation { map: attempt(MAP), path, segment: Segment::default() }]);
+    let gathered = ShuffleReport::Gathered { attempt: attempt(REDUCE), runs: runs.clone(), fetched_bytes: 5 };
+    stage.local(WorkerInput::Shuffle(gathered));
+    stage.say(&ToWorker::Run { attempt: attempt(REDUCE) });
+    let setting = setting(REDUCE, ProgramRole::Reducer, "r");
+    assert_eq!(stage.started, Some(Work::Reduce(ReduceWork { setting, runs, fetched_bytes: 5 })));
+}
+
+#[test]
+fn what_was_ordered_twice_is_done_once() {
+    let mut stage = Stage::new(2);
+    stage.register(1);
+    assert_eq!(stage.say(&launch(MAP)), ["start map-00000-1-0"]);
+    assert!(stage.say(&launch(MAP)).is_empty());
+    assert_eq!(stage.say(&launch(REDUCE)), ["shuffle Gather", "PullOutputs 0"]);
+    assert!(stage.say(&launch(REDUCE)).is_empty());
+}
+
+#[test]
+fn a_heartbeat_tells_how_many_attempts_run() {
+    let mut stage = Stage::new(2);
+    stage.register(1);
+    stage.say(&launch(MAP));
+    stage.say(&launch(TaskId::Map(1)));
+    stage.say(&launch(REDUCE));
+    assert_eq!(stage.wake(), ["heartbeat 2 running 2"]);
+    stage.local(WorkerInput::Ended(attempt(MAP), Ok(success())));
+    assert_eq!(stage.wake(), ["heartbeat 3 running 1"]);
+}
+
+#[test]
+fn an_answer_to_a_heartbeat_that_was_never_sent_renews_no_lease() {
+    let mut stage = Stage::new(1);
+    stage.register(1);
+    stage.now = stage.now.after(SECOND_US);
+    stage.sequence += 1;
+    stage.answer_heartbeat(1);
+    stage.sequence -= 1;
+    stage.answer_heartbeat(2);
+    let mut lines = Vec::new();
+    while !lines.contains(&"close".into()) {
+        lines = stage.wake();
+    }
+    assert_eq!(stage.now.as_us(), 10 * SECOND_US, "a lease after the registration");
+}
+
+#[test]
+fn news_of_attempts_are_told_together_after_a_while() {
+    let mut stage = Stage::new(2);
+    stage.register(1);
+    stage.say(&launch(MAP));
+    stage.say(&launch(REDUCE));
+    let begin = stage.now;
+    assert!(stage.local(WorkerInput::Progress(attempt(MAP), Counters::default())).is_empty());
+    stage.now = stage.now.after(PROGRESS_US / 2);
+    let report = ShuffleReport::Progress { attempt: attempt(REDUCE), runs: 1 };
+    assert!(stage.local(WorkerInput::Shuffle(report)).is_empty());
+    assert!(stage.wake().contains(&"Progress".into()));
+    assert_eq!(stage.now.since_us(begin), PROGRESS_US);
+    let lines: Vec<_> = (0..3).flat_map(|_| stage.wake()).collect();
+    assert!(!lines.contains(&"Progress".into()), "there is no other news: {lines:?}");
+}
+
+fn entry(map_index: u32) -> OutputEntry {
+    OutputEntry { map_index, location: None }
+}
+
+#[test]
+fn of_the_log_of_outputs_each_entry_is_handed_on_once_and_none_is_left_out() {
+    let mut stage = Stage::new(1);
+    stage.register(1);
+    stage.say(&launch(REDUCE));
+    let mut told = |start, entries: &[u32]| {
+        let entries = entries.iter().map(|index| entry(*index)).collect();
+        let lines = stage.say(&ToWorker::Outputs { job: JobId(1), start, entries });
+        let last = match stage.commanded.take() {
+            Some(ShuffleCommand::Locate { map_index, .. }) => Some(map_index),
+            _ => None,
+        };
+        (lines, last)
+    };
+    let expected = |handed_on: usize, cursor: u64| {
+        let mut lines = vec![String::from("shuffle Locate"); handed_on];
+        lines.push(format!("PullOutputs {cursor}"));
+        lines
+    };
+    assert_eq!(told(1, &[7]), (expected(0, 0), None), "what comes before is asked for");
+    assert_eq!(told(0, &[5, 6]), (expected(2, 2), Some(6)));
+    assert_eq!(told(1, &[6, 7]), (expected(1, 3), Some(7)), "one of them is known");
+    assert_eq!(told(0, &[5]), (expected(0, 3), None), "all of it is known");
+}
+
+fn judge(stage: &mut Stage, task: TaskId, verdict: Verdict) -> Vec<String> {
+    stage.say(&ToWorker::Verdicts(Vec::from([(attempt(task), verdict)])))
+}
+
+#[test]
+fn what_is_to_be_dropped_is_ended_and_never_reported() {
+    let mut stage = Stage::new(1);
+    stage.register(1);
+    stage.say(&launch(MAP));
+    assert!(judge(&mut stage, MAP, Verdict::Keep).is_empty());
+    assert_eq!(judge(&mut stage, MAP, Verdict::Drop), ["kill map-00000-1-0"]);
+    assert_eq!(stage.local(WorkerInput::Ended(attempt(MAP), Ok(success()))), ["shuffle Withdraw"]);
+    stage.say(&launch(REDUCE));
+    assert_eq!(judge(&mut stage, REDUCE, Verdict::Drop), ["shuffle Abandon"]);
+    stage.close();
+    assert_eq!(stage.register(2)[2], "Inventory []");
+}
+
+#[test]
+fn an_output_that_is_to_be_dropped_is_removed_whether_its_end_was_acknowledged_or_not() {
+    for is_acknowledged in [false, true] {
+        let mut stage = Stage::new(1);
+        stage.register(1);
+        stage.say(&launch(MAP));
+        stage.local(WorkerInput::Ended(attempt(MAP), Ok(success())));
+        if is_acknowledged {
+            stage.say(&ToWorker::Acknowledged { attempt: attempt(MAP), counts: true });
+        }
+        assert_eq!(judge(&mut stage, MAP, Verdict::Drop), ["shuffle Withdraw"]);
+        stage.close();
+        assert_eq!(stage.register(2)[2], "Inventory []");
+    }
+}
+
+#[test]
+fn only_a_map_that_ended_well_and_has_reducers_is_held() {
+    let failed = Err(Failure::new(Cause::Killed));
+    let without_output = Ok(AttemptSuccess { map_output: None, ..success() });
+    for (order, task, result) in [
+        (launch(MAP), MAP, failed.clone()),
+        (launch_of_job(MAP, 0), MAP, without_output),
+        (launch(REDUCE), REDUCE, failed),
+    ] {
+        let mut stage = Stage::new(1);
+        stage.register(1);
+        stage.say(&order);
+        stage.local(WorkerInput::Ended(attempt(task), result));
+        for counts in [true, false] {
+            assert!(stage.say(&ToWorker::Acknowledged { attempt: attempt(task), counts }).is_empty());
+        }
+        stage.close();
+        assert_eq!(stage.register(2)[2], "Inventory []");
+    }
+}
+
+#[test]
+fn a_job_that_is_over_is_forgotten_once_nothing_of_it_runs() {
+    let mut stage = Stage::new(1);
+    stage.register(1);
+    stage.say(&launch(MAP));
+    stage.say(&launch(TaskId::Map(1)));
+    assert_eq!(stage.say(&ToWorker::DropJob { job: JobId(2) }), [""; 0], "it has nothing of that job");
+    assert_eq!(stage.say(&ToWorker::DropJob { job: JobId(1) }), ["kill map-00000-1-0"]);
+    let killed = Err(Failure::new(Cause::Killed));
+    assert_eq!(stage.local(WorkerInput::Ended(attempt(MAP), killed)), ["shuffle Forget"]);
+    let forgotten = ShuffleReport::Forgotten { job: JobId(1) };
+    assert_eq!(stage.local(WorkerInput::Shuffle(forgotten)), ["notice JobDropped"]);
+}
+
+#[test]
+fn an_inventory_of_many_attempts_is_cut_into_full_pages() {
+    let count = INVENTORY_PAGE_ENTRIES as u32 + 1;
+    let mut stage = Stage::new(count);
+    stage.register(1);
+    for index in 0..count {
+        stage.say(&launch(TaskId::Map(index)));
+    }
+    stage.close();
+    let pages: Vec<_> = stage.register(2)[2..].iter().map(|page| page.matches("running").count()).collect();
+    assert_eq!(pages, [INVENTORY_PAGE_ENTRIES, 1]);
+}
+
+#[test]
+fn a_manager_that_never_answers_a_heartbeat_is_spoken_of_and_dialled_again() {
+    let mut stage = Stage::new(1);
+    stage.register(1);
+    let mut lines = Vec::new();
+    while !lines.contains(&"close".into()) {
+        assert!(!lines.contains(&"notice Unheard".into()), "it is said after a lease");
+        lines = stage.wake();
+    }
+    assert!(lines.contains(&"notice Unheard".into()), "{lines:?}");
+    assert_eq!(stage.wake(), ["dial"]);
+}
+
+#[test]
+fn what_the_shuffle_says_late_of_a_reduce_that_has_its_runs_changes_nothing() {
+    let mut stage = Stage::new(1);
+    stage.register(1);
+    stage.say(&launch(REDUCE));
+    let gathered = || ShuffleReport::Gathered { attempt: attempt(REDUCE), runs: vec![], fetched_bytes: 0 };
+    assert_eq!(stage.local(WorkerInput::Shuffle(gathered())), ["Gathered"]);
+    let cause = || Cause::RunCorrupt { map: attempt(MAP) };
+    let late = [
+        gathered(),
+        ShuffleReport::Unfetchable { attempt: attempt(REDUCE), map: attempt(MAP), cause: cause() },
+        ShuffleReport::Failed { attempt: attempt(REDUCE), cause: cause() },
+    ];
+    for report in late {
+        assert!(stage.local(WorkerInput::Shuffle(report)).is_empty());
+    }
 }

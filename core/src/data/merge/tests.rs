@@ -240,3 +240,24 @@ fn width_follows_the_budget() {
     assert_eq!(merge_width(1 << 20), 7);
     assert_eq!(merge_width(1 << 30), MERGE_WIDTH_MAX);
 }
+
+/// The reads of a source end where they will; here one ends just where the run does, and its segment goes on.
+#[test]
+fn a_run_that_ends_before_its_segment_is_damage_even_if_no_more_of_it_was_read() {
+    let first_read_bytes = RunCursor::new().wanted_bytes();
+    let key: Vec<u8> = (0..first_read_bytes as u32 - 2 * HEADER_BYTES as u32 - 4)
+        .map(|at| (at.wrapping_mul(at).wrapping_mul(2_654_435_761) >> 13) as u8)
+        .collect();
+    let mut writer = RunWriter::new();
+    writer.push(Record { key: &key, value: None });
+    writer.finish();
+    let file = [writer.outgoing(), b"x"].concat();
+    assert_eq!(
+        file.len(),
+        first_read_bytes + 1,
+        "it is not compressed, and its end is read with its only block"
+    );
+    let mut records = 0;
+    assert_eq!(merge(&[(&file, whole(&file))], |_| records += 1), Err(0));
+    assert_eq!(records, 1);
+}

@@ -268,3 +268,37 @@ fn writer_makes_one_stream_of_many_runs_however_it_is_drained() {
     assert_eq!(segments[1].length_bytes, 0);
     assert_eq!(next, stream.len() as u64);
 }
+
+#[test]
+fn what_can_be_compressed_is_stored_so_and_what_cannot_is_stored_as_it_is() {
+    let stored_bytes = |payload: Vec<u8>| {
+        let run = write(&[(payload, None)]);
+        Header::read(run.first_chunk().unwrap()).map(|header| (header.raw_bytes, header.stored_bytes))
+    };
+    let (raw, stored) = stored_bytes(vec![b'a'; 10_000]).unwrap();
+    assert!(stored < raw / 10, "{stored} of {raw}");
+    let (raw, stored) = stored_bytes(noise(10_000)).unwrap();
+    assert_eq!(stored, raw);
+}
+
+#[test]
+fn blocks_of_the_usual_size_are_read_within_the_usual_memory() {
+    let records: Vec<Owned> = noise(800_000).chunks(20_000).map(|key| (key.to_vec(), None)).collect();
+    let run = write(&records);
+    assert!(run.len() > 800_000, "nothing of it is compressed");
+    let mut cursor = RunCursor::new();
+    let (mut rest, mut records) = (&run[..], 0);
+    loop {
+        match cursor.advance().unwrap() {
+            Advance::Record => records += 1,
+            Advance::Starved => {
+                let (chunk, left) = rest.split_at(rest.len().min(cursor.wanted_bytes()));
+                cursor.push(chunk);
+                rest = left;
+            }
+            Advance::End => break,
+        }
+        assert!(cursor.held_bytes() <= 2 * (BLOCK_BYTES + 2 * HEADER_BYTES), "{}", cursor.held_bytes());
+    }
+    assert_eq!(records, 40);
+}

@@ -437,6 +437,16 @@ fn a_place_of_which_only_parts_are_known_reads_well() {
         place(|it| it.host = Some("alpha".into())),
         "the attempt was no longer wanted\n  in a worker on alpha"
     );
+    let job_with_failures = |attempts_failed| {
+        let mut failure = Failure::new(Cause::Killed).of_job(JobId(3), "sort");
+        failure.attempts_failed = attempts_failed;
+        failure.to_string()
+    };
+    assert_eq!(job_with_failures(1), "the attempt was no longer wanted\n  in job 3 `sort`");
+    assert_eq!(
+        job_with_failures(2),
+        "the attempt was no longer wanted\n  in job 3 `sort` after 2 failed attempts"
+    );
 }
 
 #[test]
@@ -465,6 +475,18 @@ fn signals_are_named() {
     assert_eq!(text(9), "was killed by SIGKILL (9): often the kernel's out-of-memory killer");
     assert_eq!(text(15), "was killed by SIGTERM (15)");
     assert_eq!(text(31), "was killed by SIGSYS (31): it made a system call that is not allowed here");
+    for (signal, meaning) in [
+        (4, "SIGILL (4): it may be built for another processor"),
+        (6, "SIGABRT (6): it gave up by itself"),
+        (7, "SIGBUS (7): it touched memory that it may not"),
+        (8, "SIGFPE (8): often a division by zero"),
+        (11, "SIGSEGV (11): it touched memory that it may not"),
+        (13, "SIGPIPE (13): it wrote to something that nobody reads"),
+        (24, "SIGXCPU (24): it reached a limit on processor time"),
+        (25, "SIGXFSZ (25): it reached a limit on the size of files"),
+    ] {
+        assert_eq!(text(signal), format!("was killed by {meaning}"));
+    }
     assert_eq!(text(34), "was killed by signal 34");
     assert_eq!(text(0), "was killed by signal 0");
     assert_eq!(text(-1), "was killed by signal -1");

@@ -1,7 +1,7 @@
 //! A job from submission to end: what is asked of the file system, said to the client, and recorded.
 
 use super::*;
-use crate::limits::HANDSHAKE_US;
+use crate::limits::{HANDSHAKE_US, REPORTS_KEPT};
 
 #[test]
 fn a_job_from_submission_to_published_output() {
@@ -348,4 +348,34 @@ fn staging_is_removed_only_when_no_attempt_can_write_into_it_any_more() {
         !lines.contains(&"file remove STAGING".into()),
         "the attempt that was killed has not said that it ended: {lines:?}"
     );
+}
+
+#[test]
+fn the_last_reports_are_kept_and_their_keys_with_them() {
+    let mut jobs = crate::manager::jobs::Jobs::default();
+    let key = |number: u64| SubmissionKey(number);
+    let end = |jobs: &mut crate::manager::jobs::Jobs, number: u64| {
+        let (job, specification) = (JobId(number), specification(0));
+        let (name, output) = (specification.name.clone(), specification.output.clone());
+        jobs.apply(Record::JobAccepted { job, key: key(number), nonce: 1, specification });
+        let report = JobReport {
+            job,
+            name,
+            output,
+            failure: None,
+            maps: 0,
+            reduces: 0,
+            attempts_failed: 0,
+            counters: Counters::default(),
+            elapsed_us: 0,
+        };
+        jobs.apply(Record::JobEnded { report });
+    };
+    let kept = REPORTS_KEPT as u64;
+    (1..=kept).for_each(|number| end(&mut jobs, number));
+    assert!(jobs.ended(JobId(1)).is_some());
+    assert_eq!(jobs.with_key(key(1)), Some(JobId(1)));
+    end(&mut jobs, kept + 1);
+    assert!(jobs.ended(JobId(1)).is_none() && jobs.ended(JobId(2)).is_some());
+    assert_eq!((jobs.with_key(key(1)), jobs.with_key(key(2))), (None, Some(JobId(2))));
 }

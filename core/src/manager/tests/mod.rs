@@ -1,20 +1,28 @@
 //! The Manager against exact lists of what it does, in the manner of a transcript: one line for each action. This file
 //! owns the stage on which the test plays everyone else.
 
+mod dealing;
 mod jobs;
+mod returning;
+mod told;
 mod workers;
 
 use crate::failure::{Cause, ExitStatus, Failure, OsError, OsErrorKind};
-use crate::ids::{AttemptId, ConnectionId, Epoch, Incarnation, JobId, Sequence, SessionId, SubmissionKey};
-use crate::job::{CommandLine, Counters, FileIdentity, InputFile, JobSpecification, PathBytes, ProgramRole};
+use crate::ids::{
+    AttemptId, ConnectionId, Epoch, Incarnation, JobId, Sequence, SessionId, SubmissionKey, TaskId,
+};
+use crate::job::{
+    CommandLine, Counters, FileIdentity, InputFile, JobProgress, JobReport, JobSpecification, PathBytes,
+    ProgramRole,
+};
 use crate::machine::{Action, Event, Machine, NetworkAction, NetworkEvent, Node};
 use crate::manager::files::{FileAnswer, FileRequest};
 use crate::manager::journal::Record;
 use crate::manager::{Manager, ManagerConfig, ManagerInput, ManagerRequest};
 use crate::time::{SECOND_US, Time};
 use crate::wire::message::{
-    AttemptResult, FromClient, FromWorker, Heartbeat, HeartbeatAnswer, InventoryEntry, Role, ToClient,
-    ToWorker,
+    AttemptResult, FromClient, FromWorker, Heartbeat, HeartbeatAnswer, InventoryEntry, LaunchOrder, Role,
+    ToClient, ToWorker,
 };
 use crate::wire::{Connection, Incoming, datagram, frame};
 use alloc::collections::BTreeMap;
@@ -36,6 +44,14 @@ struct Stage {
     operations: Vec<crate::ids::OperationId>,
     sessions: BTreeMap<ConnectionId, SessionId>,
     launched: Vec<AttemptId>,
+    /// The last order to launch an attempt.
+    ordered: Option<LaunchOrder>,
+    /// The last that a client was told of how its job goes.
+    progress: Option<JobProgress>,
+    /// The last that a client was told of how its job ended.
+    report: Option<JobReport>,
+    /// Why the last submission was refused.
+    refusal: Option<Failure>,
 }
 
 impl Stage {
@@ -56,6 +72,10 @@ impl Stage {
             operations: Vec::new(),
             sessions: BTreeMap::new(),
             launched: Vec::new(),
+            ordered: None,
+            progress: None,
+            report: None,
+            refusal: None,
         };
         assert_eq!(stage.drain(), ["append EpochBegan"]);
         assert!(stage.persist().is_empty());
@@ -164,6 +184,14 @@ impl Stage {
         lines
     }
 
+    /// The attempts that were launched of maps, or of reduces, in their order.
+    fn launched_of(&self, kind: fn(u32) -> TaskId) -> Vec<AttemptId> {
+        let mut launched = self.launched.clone();
+        launched.retain(|id| id.task == kind(id.task.index()));
+        launched.sort_unstable();
+        launched
+    }
+
     fn ended(&mut self, id: ConnectionId, attempt: AttemptId) -> Vec<String> {
         let result = AttemptResult::Succeeded(Counters::default());
         let mut lines = self.say(id, &FromWorker::Ended { attempt, result });
@@ -224,8 +252,10 @@ impl Stage {
                         "Registered".into()
                     }
                     ToWorker::Launch(order) => {
+                        let line = format!("Launch {}", order.attempt.file_stem());
                         self.launched.push(order.attempt);
-                        format!("Launch {}", order.attempt.file_stem())
+                        self.ordered = Some(*order);
+                        line
                     }
                     ToWorker::Run { attempt } => format!("Run {}", attempt.file_stem()),
                     ToWorker::Kill { attempt } => format!("Kill {}", attempt.file_stem()),
@@ -243,15 +273,20 @@ impl Stage {
                 },
                 (_, _) => match incoming.message().unwrap() {
                     ToClient::Ended(report) => {
-                        format!(
-                            "Ended {}",
-                            report.failure.map_or("well".into(), |f| first_word(&format!("{:?}", f.cause)))
-                        )
+                        let cause = report.failure.as_ref().map(|failure| format!("{:?}", failure.cause));
+                        self.report = Some(report);
+                        format!("Ended {}", cause.map_or("well".into(), |cause| first_word(&cause)))
                     }
-                    ToClient::Progress(progress) => format!("Progress {:?}", progress.phase),
+                    ToClient::Progress(progress) => {
+                        self.progress = Some(progress);
+                        format!("Progress {:?}", progress.phase)
+                    }
+                    ToClient::Refused(failure) => {
+                        self.refusal = Some(failure);
+                        "Refused".into()
+                    }
                     message @ (ToClient::Accepted { .. }
                     | ToClient::UnknownJob { .. }
-                    | ToClient::Refused(_)
                     | ToClient::ShuttingDown { .. }) => first_word(&format!("{message:?}")),
                 },
             };

@@ -4,6 +4,7 @@ use super::*;
 use crate::failure::{ExitStatus, Failure, OsError, OsErrorKind};
 use crate::ids::{AttemptId, Epoch, JobId, TaskId};
 use crate::job::{CommandLine, FileIdentity, PathBytes};
+use crate::limits::STDERR_TAIL_BYTES;
 use crate::worker::attempt::{AttemptSetting, Program};
 use crate::worker::disk::DiskReply;
 use alloc::format;
@@ -29,9 +30,13 @@ pub(crate) fn setting(role: ProgramRole) -> AttemptSetting {
 }
 
 fn attempt(reducers: u32) -> MapAttempt {
+    attempt_with(setting(ProgramRole::Mapper), reducers)
+}
+
+fn attempt_with(setting: AttemptSetting, reducers: u32) -> MapAttempt {
     let input = InputFile { path: PathBytes::from("/in"), identity: IDENTITY };
     let split = Split { input: 0, offset: 0, length_bytes: 9 };
-    MapAttempt::new(MapWork { setting: setting(ProgramRole::Mapper), input, split, reducers })
+    MapAttempt::new(MapWork { setting, input, split, reducers })
 }
 
 /// What a machine asks for, a line each.
@@ -100,7 +105,10 @@ pub(crate) fn spawning(machine: &mut impl AttemptMachine) {
 
 /// A map whose program runs and was fed all of its input.
 fn fed(reducers: u32) -> MapAttempt {
-    let mut map = attempt(reducers);
+    feed(attempt(reducers), reducers)
+}
+
+fn feed(mut map: MapAttempt, reducers: u32) -> MapAttempt {
     spawning(&mut map);
     assert_eq!(done(&mut map), ["open /in"]);
     assert_eq!(opened(&mut map), ["spawn mapper"]);
@@ -321,6 +329,59 @@ fn spilled_twice() -> MapAttempt {
 fn output_beyond_the_budget_is_spilled_and_merged() {
     let mut map = spilled_twice();
     assert_eq!(done(&mut map), ["create /scratch/spill-3.run"], "what is in memory is the last spill");
+}
+
+#[test]
+fn a_map_without_reducers_that_need_not_sync_does_not() {
+    let mut map = feed(attempt_with(AttemptSetting { sync: false, ..setting(ProgramRole::Mapper) }, 0), 0);
+    map.push_stdout(b"x\n", Time::ZERO);
+    exit(&mut map, ExitStatus::Code(0), 0);
+    opened(&mut map);
+    assert_eq!(done(&mut map), ["write at 0"]);
+    assert_eq!(done(&mut map), ["close"]);
+    assert_eq!(done(&mut map), ["remove all of /scratch"]);
+    assert_eq!(done(&mut map), ["ended well"]);
+}
+
+#[test]
+fn output_without_reducers_is_written_in_large_pieces_and_counted() {
+    let mut map = fed(0);
+    let half = [b'x'; READ_BYTES / 2];
+    map.push_stdout(&half, Time::ZERO);
+    assert!(drain(&mut map).is_empty() && map.wants_stdout(), "there is room for more");
+    map.push_stdout(&half, Time::ZERO);
+    assert_eq!(drain(&mut map), ["write at 0"]);
+    assert!(!map.wants_stdout(), "what is being written stays as it is");
+    assert_eq!(map.outgoing().len(), READ_BYTES);
+    assert!(done(&mut map).is_empty() && map.wants_stdout());
+    map.push_stdout(b"\ny", Time::ZERO);
+    assert_eq!(exit(&mut map, ExitStatus::Code(0), 0), ["kill group", "inspect"]);
+    opened(&mut map);
+    assert_eq!(done(&mut map), [format!("write at {READ_BYTES}")]);
+    assert_eq!(map.outgoing(), b"\ny");
+    let counters = map.base.counters;
+    assert_eq!((counters.output_bytes, counters.output_records), (READ_BYTES as u64 + 2, 2));
+    assert_eq!((counters.map_output_bytes, counters.map_output_records), (READ_BYTES as u64 + 2, 2));
+}
+
+#[test]
+fn of_a_long_stderr_the_end_is_kept() {
+    let mut map = fed(1);
+    map.push_stderr(&[b'a'; STDERR_TAIL_BYTES], Time::ZERO);
+    map.push_stderr(b"bc", Time::ZERO);
+    let mut expected = [b'a'; STDERR_TAIL_BYTES];
+    expected[STDERR_TAIL_BYTES - 2..].copy_from_slice(b"bc");
+    assert_eq!(map.base.program.stderr_tail(), expected);
+    map.push_stderr(&[[b'd'; STDERR_TAIL_BYTES], [b'e'; STDERR_TAIL_BYTES]].concat(), Time::ZERO);
+    assert_eq!(map.base.program.stderr_tail(), [b'e'; STDERR_TAIL_BYTES]);
+}
+
+#[test]
+fn a_kill_after_the_program_ended_well_kills_what_it_left_running_once() {
+    let mut map = fed(1);
+    give(&mut map, AttemptInput::Exited { status: ExitStatus::Code(0), unread_bytes: 0, printed_bytes: 0 });
+    assert_eq!(give(&mut map, AttemptInput::Kill), ["kill group"]);
+    assert_eq!(give(&mut map, AttemptInput::Kill), [""; 0]);
 }
 
 #[test]

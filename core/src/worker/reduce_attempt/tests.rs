@@ -122,7 +122,7 @@ fn too_many_runs_are_merged_in_neighbouring_groups_before_the_program_starts() {
     spawning(&mut reduce);
     assert_eq!(done(&mut reduce), ["create /scratch/merge-1.run"]);
     let mut lines = opened(&mut reduce);
-    let mut opens = 0;
+    let (mut opens, mut written_bytes) = (0, 0);
     while lines != ["spawn reducer", "create /staging/map-0"] {
         assert_eq!(lines.len(), 1, "{lines:?}");
         lines = match lines[0].split(' ').next() {
@@ -131,9 +131,46 @@ fn too_many_runs_are_merged_in_neighbouring_groups_before_the_program_starts() {
                 opened(&mut reduce)
             }
             Some("read") => read(&mut reduce, &run),
-            Some("write" | "close" | "remove") => done(&mut reduce),
+            Some("write") => {
+                written_bytes += reduce.outgoing().len() as u64;
+                done(&mut reduce)
+            }
+            Some("close" | "remove") => done(&mut reduce),
             other => panic!("{other:?}"),
         };
     }
     assert_eq!(opens, 4, "just as many as leave what can be merged at once");
+    assert_eq!(reduce.base.counters.spilled_bytes, written_bytes);
+}
+
+#[test]
+fn the_neighbours_that_are_shortest_together_are_merged_first() {
+    let first = |lengths: &[usize], count| {
+        let runs = lengths.iter().zip(0..).map(|(length, map)| location(map, *length)).collect();
+        attempt(runs).cheapest_neighbours(count)
+    };
+    assert_eq!(first(&[5, 1, 9, 2, 2, 7], 2), 3);
+    assert_eq!(first(&[5, 1, 9, 2, 2, 7], 3), 3);
+    assert_eq!(first(&[9, 9, 1, 1], 2), 2, "at the end");
+    assert_eq!(first(&[1, 1, 9, 9], 2), 0, "at the beginning");
+    assert_eq!(first(&[3, 3, 3], 2), 0, "the first of those that are equal");
+    assert_eq!(first(&[3, 3, 3], 3), 0);
+}
+
+#[test]
+fn a_reducer_that_fails_is_reported_with_the_end_of_its_stderr() {
+    let mut reduce = running(Vec::new());
+    opened(&mut reduce);
+    reduce.push_stderr(b"Traceback", Time::ZERO);
+    give(
+        &mut reduce,
+        AttemptInput::Exited { status: ExitStatus::Code(1), unread_bytes: 0, printed_bytes: 0 },
+    );
+    give(&mut reduce, AttemptInput::StdoutClosed);
+    assert_eq!(give(&mut reduce, AttemptInput::StderrClosed), ["close"]);
+    assert_eq!(done(&mut reduce), ["remove all of /scratch"]);
+    reduce.handle_input(AttemptInput::Disk(Ok(crate::worker::disk::DiskReply::Done)), Time::ZERO);
+    let Some(AttemptOutput::Ended(Err(failure))) = reduce.poll_output() else { panic!("it fails") };
+    assert_eq!(failure.stderr_tail, b"Traceback");
+    assert!(matches!(failure.cause, Cause::ProgramFailed { role: ProgramRole::Reducer, .. }));
 }

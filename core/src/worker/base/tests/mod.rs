@@ -194,15 +194,26 @@ fn a_kill_that_comes_after_the_end_changes_nothing() {
     let input = lines(10, 1);
     let machine = MapAttempt::new(map_work(0, &input, PARTITIONS));
     let mut play = Play::new(machine, files_with(&input), Chances::default(), 1);
-    play.machine.handle_input(AttemptInput::Start, play.now);
-    play.drain();
-    while play.ended.is_none() {
-        let next = play.choose();
-        play.happen(next);
-        play.drain();
-    }
+    play.play();
+    assert!(matches!(play.ended, Some(Ok(_))));
     play.machine.handle_input(AttemptInput::Kill, play.now);
     assert_eq!(play.machine.poll_output(), None);
+}
+
+/// More spills than are merged at once within the memory for sorting: some neighbours are merged first.
+#[test]
+fn a_map_of_many_spills_merges_them_in_turns_and_counts_what_that_wrote() {
+    let input = lines(12_000, 1_000);
+    let machine = MapAttempt::new(map_work(0, &input, PARTITIONS));
+    let mut play = Play::new(machine, files_with(&input), Chances::default(), 1);
+    play.play();
+    let ended = play.ended.take().expect("it was played to its end");
+    let counters = ended.as_ref().expect("nothing failed it").counters;
+    let output = check_map(ended, &play.files, &input, false).expect("it ended well");
+    let kept_bytes = play.files[&output.path].len() as u64;
+    assert!(counters.spilled_bytes > kept_bytes, "some of it was merged twice");
+    assert_eq!(counters.spilled_bytes, play.written_bytes - kept_bytes);
+    assert_eq!(counters.map_output_bytes, input.len() as u64);
 }
 
 /// The end of a program's output is still in its pipe while a slow disk takes a spill.

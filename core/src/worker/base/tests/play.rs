@@ -41,6 +41,8 @@ pub(super) struct Play<M> {
     pub(super) program: Option<Copier>,
     pub(super) is_killed: bool,
     pub(super) ended: Option<Ended>,
+    /// Bytes written to all files together.
+    pub(super) written_bytes: u64,
 }
 
 /// What can happen next.
@@ -71,6 +73,7 @@ impl<M: AttemptMachine> Play<M> {
             program: None,
             is_killed: false,
             ended: None,
+            written_bytes: 0,
         }
     }
 
@@ -80,12 +83,17 @@ impl<M: AttemptMachine> Play<M> {
 
     /// Plays it to its end.
     pub(super) fn run(mut self) -> (Ended, Files) {
+        self.play();
+        (self.ended.expect("it was played to its end"), self.files)
+    }
+
+    /// Plays it to its end, and leaves all to be looked at.
+    pub(super) fn play(&mut self) {
         self.machine.handle_input(AttemptInput::Start, self.now);
         for _ in 0..1_000_000 {
             self.drain();
-            if let Some(ended) = self.ended.take() {
-                self.check_end();
-                return (ended, self.files);
+            if self.ended.is_some() {
+                return self.check_end();
             }
             let next = self.choose();
             self.happen(next);
@@ -255,6 +263,7 @@ impl<M: AttemptMachine> Play<M> {
                 let contents = self.files.get_mut(&self.open[&file]).expect("an open file is there");
                 assert_eq!(contents.len() as u64, offset, "files are written from front to back");
                 contents.extend_from_slice(self.machine.outgoing());
+                self.written_bytes += self.machine.outgoing().len() as u64;
                 done
             }
             DiskRequest::Inspect { file } => {

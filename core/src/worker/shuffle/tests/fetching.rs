@@ -276,3 +276,20 @@ fn a_run_that_was_not_wanted_for_a_while_is_not_used_with_a_hole_in_it() {
     let file = &stage.host.files[&runs[0].path.0];
     assert_eq!(file[runs[0].segment.offset as usize..][..bytes.len()], bytes);
 }
+
+#[test]
+fn a_gathering_that_is_abandoned_leaves_the_others_their_peers() {
+    let mut stage = Stage::asking();
+    let attempt = AttemptId { task: TaskId::Reduce(1), ..reduce() };
+    let directory = PathBytes::from("/scratch/other");
+    stage.command(ShuffleCommand::Gather { attempt, partition: Partition(0), maps: 1, directory });
+    stage.command(ShuffleCommand::Abandon { attempt });
+    let (bytes, Segment { length_bytes, .. }) = run_of(&["a".into()]);
+    stage.answer(&FetchAnswer::Run { length_bytes });
+    stage.send(&bytes);
+    let [ShuffleReport::Gathered { attempt, .. }] = stage.host.reports[..] else {
+        panic!("{:?}", stage.host.reports)
+    };
+    assert_eq!(attempt, reduce());
+    assert_eq!(stage.dials, 1);
+}
