@@ -1,9 +1,9 @@
 //! From a scenario that fails to a small one that fails, too: owns the search. Pure; whoever calls runs the candidates and
 //! says which fail in the same way.
 //!
-//! Delta debugging over plain data: an [`Edit`] leaves something out ([`parts`]) or makes something plainer
-//! ([`settings`]). Greedy, to a fixpoint or to the budget. Invariant: what is kept fails, makes sense, and is smaller than
-//! what was kept before ([`size`]), so that the search ends.
+//! Delta debugging over plain data: an edit leaves something out (`parts`) or makes something plainer
+//! (`settings`). Greedy, to a fixpoint or to the budget. Invariant: what is kept fails, makes sense, and is smaller than
+//! what was kept before (`size`), so that the search ends.
 
 mod parts;
 mod settings;

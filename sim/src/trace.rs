@@ -1,6 +1,7 @@
 //! What happened: owns the chained hash over every (time, node, input, outputs), and the transcript of it.
 //!
-//! Two runs of a scenario are the same run exactly if their hashes are equal.
+//! Two runs of a scenario are the same run exactly if their hashes are equal. Each line of a transcript tells the hash so
+//! far, so that two transcripts differ from the first event on that was another, even where its text is too short to show it.
 
 use crate::names::Actor;
 use bincode::enc::write::Writer;
@@ -119,7 +120,8 @@ impl Trace {
             line.push('…');
         }
         if let Some(transcript) = &mut self.transcript {
-            transcript(&format!("{:>12} {line}", now.as_us()));
+            // Half of the hash is enough to tell two events apart, and leaves room for people.
+            transcript(&format!("{:>12} {:08x} {line}", now.as_us(), self.hash as u32));
         }
     }
 }

@@ -112,7 +112,8 @@ pub struct OneOptions {
 
     /// Print all that happens, a line each
     ///
-    /// Each begins with the time in microseconds. `<-` is what a machine is told, `->` what it answers, `==` a message that
+    /// Each begins with the time in microseconds and half of the hash so far: where two transcripts differ first, the runs
+    /// do. `<-` is what a machine is told, `->` what it answers, `==` a message that
     /// has arrived, `**` what happens to the world: processes that start and end, and faults.
     #[arg(long, requires = "run", conflicts_with = "hash")]
     pub transcript: bool,

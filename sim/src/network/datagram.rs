@@ -7,12 +7,15 @@ use crate::stream::{Ratio, Span};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use windrow_core::machine::NetworkEvent;
-use windrow_core::time::Time;
+use windrow_core::time::{SECOND_US, Time};
 
 /// Bytes of a datagram at the most (RFC 768, less the headers).
 const DATAGRAM_BYTES_MAX: usize = 65_507;
 /// How many datagrams of a link can be delivered again.
 const REMEMBERED_MAX: usize = 16;
+
+/// By how much a datagram that is delivered again comes later than the one that it accompanies, at the most.
+const REPLAYED_LATER_US: u64 = 10 * SECOND_US;
 
 /// What becomes of datagrams.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +44,13 @@ impl Weather {
         replayed: Ratio::NEVER,
         truncated: Ratio::NEVER,
     };
+}
+
+impl Weather {
+    /// How often each thing happens.
+    pub fn ratios(&self) -> [Ratio; 5] {
+        [self.dropped, self.doubled, self.late, self.replayed, self.truncated]
+    }
 }
 
 /// A datagram under way.
@@ -96,7 +106,8 @@ impl Network {
         if link.stream.chance(weather.replayed) && !link.delivered.is_empty() {
             let number = link.stream.below(link.delivered.len() as u64) as usize;
             let old = link.delivered[number].clone();
-            self.send_copy(old, schedule);
+            let later_us = link.stream.below(REPLAYED_LATER_US);
+            schedule.after(later_us, Occurrence::Datagram(Box::new(old)));
         }
     }
 

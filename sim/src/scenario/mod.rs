@@ -4,10 +4,12 @@
 //! Invariant, kept by [`Scenario::check`]: what a scenario names is there, and the core of the cluster is healed in the end,
 //! so that every job has an outcome that the reference can tell.
 
+mod check;
 pub mod draw;
 pub mod fault;
 pub mod text;
 
+pub use check::Nonsense;
 pub use fault::{DiskName, Fault, FaultKind, Moment, PlannedFault, Trigger};
 
 use crate::names::Host;
@@ -17,13 +19,6 @@ use crate::process::UserFunction;
 use crate::stream::Span;
 use crate::workload::JobSetting;
 use serde::{Deserialize, Serialize};
-
-/// Workers of a world at the most.
-pub const WORKERS_MAX: usize = 100;
-/// Time between two heartbeats, at the least.
-pub const HEARTBEAT_US_MIN: u64 = 1_000;
-/// Jobs of a world at the most.
-pub const JOBS_MAX: usize = 100;
 
 /// How fast a host is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,60 +85,7 @@ pub struct Scenario {
     pub faults: Vec<PlannedFault>,
 }
 
-/// Why something is no scenario.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Nonsense(pub String);
-
 impl Scenario {
-    /// Says what makes no sense in it.
-    pub fn check(&self) -> Result<(), Nonsense> {
-        let nonsense = |what: String| Err(Nonsense(what));
-        let workers = self.workers.len();
-        if workers == 0 || workers > WORKERS_MAX || self.jobs.len() > JOBS_MAX {
-            return nonsense(format!("a world has 1 to {WORKERS_MAX} workers and at most {JOBS_MAX} jobs"));
-        }
-        if usize::from(self.capable) >= workers {
-            return nonsense(format!("there is no worker {} to be capable", self.capable));
-        }
-        if self.manager.heartbeat_us < HEARTBEAT_US_MIN || self.manager.lease_us <= self.manager.heartbeat_us
-        {
-            let least_us = HEARTBEAT_US_MIN;
-            return nonsense(format!("heartbeats are {least_us} us or more apart, and a lease is longer"));
-        }
-        if let Some(Span { least_us, most_us }) = self.spans().find(|span| span.least_us > span.most_us) {
-            return nonsense(format!("from {least_us} to {most_us} us there is no span"));
-        }
-        if self.network.window_bytes.0 == 0 || self.network.window_bytes.0 > self.network.window_bytes.1 {
-            return nonsense("a connection's window holds bytes, between two bounds".into());
-        }
-        if self.workers.iter().any(|worker| worker.slots == 0) {
-            return nonsense("a worker has slots".into());
-        }
-        for job in &self.jobs {
-            if job.split_bytes == 0 || job.reducer.is_some() != (job.reducers > 0) {
-                return nonsense(format!("{}: splits of no bytes, or reducers without reducer", job.output));
-            }
-            if job.hangs() && job.cancel_after_us.is_none() {
-                return nonsense(format!("{}: its programs hang, and nobody gives it up", job.output));
-            }
-        }
-        for PlannedFault { trigger, fault } in &self.faults {
-            let strange = self.hosts_of(trigger, fault).into_iter().find(|host| !self.has(*host));
-            if let Some(host) = strange {
-                return nonsense(format!("{fault:?}: there is no {host}"));
-            }
-            if let Fault::Cut { from, to, .. } | Fault::Trickle { from, to, .. } = fault
-                && from == to
-            {
-                return nonsense(format!("{fault:?}: a host is not cut from itself"));
-            }
-            if let Fault::Trickle { bytes_per_ms: 0, .. } | Fault::Slow { times: 0, .. } = fault {
-                return nonsense(format!("{fault:?}: something still moves"));
-            }
-        }
-        Ok(())
-    }
-
     /// Clients of the scenario: one for each job, one for each that is submitted again, and who shuts down.
     pub fn clients(&self) -> u16 {
         2 * self.jobs.len() as u16 + 1
@@ -217,39 +159,5 @@ impl Scenario {
             | FaultKind::LoseFile => {}
         }
         self
-    }
-
-    fn spans(&self) -> impl Iterator<Item = Span> {
-        let paces = self.workers.iter().map(|worker| &worker.pace).chain([&self.manager.pace]);
-        let network = [self.network.latency, self.network.jitter];
-        paces.flat_map(|pace| [pace.disk, pace.journal, pace.turn, pace.program]).chain(network)
-    }
-
-    fn hosts_of(&self, trigger: &Trigger, fault: &Fault) -> Vec<Host> {
-        let mut hosts = match trigger {
-            Trigger::Write { host, .. } => vec![*host],
-            Trigger::At { .. } | Trigger::Event { .. } | Trigger::Message { .. } => Vec::new(),
-        };
-        match fault {
-            Fault::Crash { host, .. } | Fault::Pause { host, .. } | Fault::Slow { host, .. } => {
-                hosts.push(*host);
-            }
-            Fault::Cut { from, to, .. } | Fault::Trickle { from, to, .. } => hosts.extend([*from, *to]),
-            Fault::Stop { worker, .. } | Fault::Rot { worker } | Fault::LoseFile { worker } => {
-                hosts.push(Host::Worker(*worker));
-            }
-            Fault::DiskFull { disk, .. } | Fault::SyncFails { disk, .. } | Fault::ReadFails { disk, .. } => {
-                match disk {
-                    DiskName::Scratch(worker) => hosts.push(Host::Worker(*worker)),
-                    DiskName::Shared => {}
-                }
-            }
-            Fault::Blackout { .. }
-            | Fault::ResetConnection
-            | Fault::HalfOpen
-            | Fault::FlipOnWire
-            | Fault::Weather { .. } => {}
-        }
-        hosts
     }
 }

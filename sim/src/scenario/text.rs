@@ -35,7 +35,7 @@ impl std::error::Error for TextError {}
 impl Scenario {
     /// The scenario as a text.
     pub fn to_text(&self) -> String {
-        let pretty = ron::ser::PrettyConfig::new().depth_limit(5).struct_names(true).compact_structs(false);
+        let pretty = ron::ser::PrettyConfig::new().depth_limit(3).struct_names(true).compact_structs(false);
         let mut text = ron::ser::to_string_pretty(self, pretty).expect("plain data can be written");
         text.push('\n');
         text

@@ -45,7 +45,12 @@ impl Seen {
 
     fn sight(&mut self, sight: Sight) {
         if let Sight::Message { from, to, sent, arrived, text, .. } = &sight {
-            self.line(&format!("{:>12} == {from} told {to} at {}: {text}", arrived.as_us(), sent.as_us()));
+            self.line(&format!(
+                "{:>12} {:8} == {from} told {to} at {}: {text}",
+                arrived.as_us(),
+                "",
+                sent.as_us()
+            ));
         }
         self.sights.push(sight);
     }

@@ -208,7 +208,6 @@ mod tests {
             jobs_succeeded: 600,
             jobs_failed: 40,
             probes: ALL.iter().skip(2).map(|probe| (probe.name.into(), 1)).collect(),
-            ..Tally::default()
         }
     }
 
