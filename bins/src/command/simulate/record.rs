@@ -141,6 +141,6 @@ mod tests {
             kind: "FromWorker::Goodbye".into(),
             text: "Goodbye".into(),
         });
-        assert_eq!(*lines.borrow(), ["          70 == worker 1 told manager at 5: Goodbye"]);
+        assert_eq!(*lines.borrow(), ["          70          == worker 1 told manager at 5: Goodbye"]);
     }
 }
