@@ -149,13 +149,13 @@ fn make_it_spill(job: &mut JobSetting, stream: &mut Stream) {
     let Some(file) = job.files.first() else { return };
     let input_bytes = file.bytes.len() as u64;
     let output_bytes = stream.between(1, 3 * SORT_BYTES_MIN as u64);
-    // Two bytes of input make a record of about seven.
-    let times = (output_bytes / (input_bytes * 2).max(1)).clamp(1, 20_000) as u32;
+    // Two bytes of input make a record of about ten.
+    let times = (output_bytes / (input_bytes * 3).max(1)).clamp(1, 20_000) as u32;
     job.inputs = vec![file.path.clone()];
     job.split_bytes = input_bytes.max(1);
     job.mapper = UserFunction::Multiply { times };
     if job.reducers > 0 {
-        job.reducer = Some(UserFunction::Sum);
+        job.reducer = Some(stream.pick(&[UserFunction::Sum, UserFunction::Identity]).clone());
     }
 }
 

@@ -14,7 +14,8 @@ pub enum UserFunction {
     Identity,
     /// A mapper: `word<TAB>1` for every word.
     CountWords,
-    /// A mapper: `word<TAB>1` for every word, so many times, so that a little input makes output that must be spilled.
+    /// A mapper: `word<TAB>1`, `word<TAB>2` and so on for every word, so often that a little input makes output that must be
+    /// spilled, and the order of equal keys shows.
     Multiply {
         /// How many times.
         times: u32,
@@ -168,8 +169,8 @@ impl Computation {
     fn line(&mut self, line: &[u8], output: &mut Vec<u8>, stream: &mut Stream) -> Result<(), ExitCode> {
         match &self.function {
             UserFunction::Identity => output.extend(line),
-            UserFunction::CountWords => count_words(line, 1, output),
-            UserFunction::Multiply { times } => count_words(line, *times, output),
+            UserFunction::CountWords => number_words(line, 1, output),
+            UserFunction::Multiply { times } => number_words(line, *times, output),
             UserFunction::Sum => {
                 let text = line.strip_suffix(b"\n").unwrap_or(line);
                 let tab = text.iter().position(|byte| *byte == b'\t').unwrap_or(text.len());
@@ -219,11 +220,11 @@ impl Computation {
     }
 }
 
-fn count_words(line: &[u8], times: u32, output: &mut Vec<u8>) {
+fn number_words(line: &[u8], times: u32, output: &mut Vec<u8>) {
     for word in line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()) {
-        for _ in 0..times {
+        for number in 1..=times {
             output.extend(word);
-            output.extend(b"\t1\n");
+            output.extend(format!("\t{number}\n").into_bytes());
         }
     }
 }
