@@ -5,6 +5,7 @@
 use sim::scenario::Scenario;
 use sim::swarm::Tally;
 use sim::world::{Outcome, Watch};
+use std::io::Write;
 use std::panic::catch_unwind;
 use std::thread;
 
@@ -63,10 +64,16 @@ fn a_swarm_of_seeds_finds_nothing_and_misses_nothing() {
     });
     let faults: u64 = tally.faults.values().sum();
     let Tally { events, jobs_succeeded, jobs_failed, simulated_us, .. } = tally;
-    println!("{faults} faults, {jobs_succeeded} jobs succeeded, {jobs_failed} failed as they had to");
-    println!("{events} events in {} simulated s", simulated_us / 1_000_000);
     let pace = u128::from(seeds) * 1_000 / elapsed_ms;
-    println!("{seeds} seeds, {} failures, {pace} seeds/s", tally.failures.len());
+    let (simulated_s, failures) = (simulated_us / 1_000_000, tally.failures.len());
+    // Said even where the output of tests that pass is kept back.
+    writeln!(
+        std::io::stdout(),
+        "{faults} faults, {jobs_succeeded} jobs succeeded, {jobs_failed} failed as they had to\n\
+         {events} events in {simulated_s} simulated s\n\
+         {seeds} seeds, {failures} failures, {pace} seeds/s"
+    )
+    .expect("somebody reads it");
     let failures: Vec<String> = tally
         .failures
         .iter()
