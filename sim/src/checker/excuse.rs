@@ -87,7 +87,11 @@ fn is_out_of_service(evidence: &Evidence<'_>, job: usize) -> bool {
         (Some(registered), Some(heard)) => registered > heard,
         (None, _) | (_, None) => true,
     };
-    late || evidence.capable_scratch_failed || impairing.iter().any(|kind| evidence.struck.contains(kind))
+    // A worker that could not read the nonce is left out of the job for good.
+    let left_out = evidence.storage_failed;
+    late || left_out
+        || evidence.capable_scratch_failed
+        || impairing.iter().any(|kind| evidence.struck.contains(kind))
 }
 
 /// Why what is visible of a job need not be whole.
