@@ -2,20 +2,29 @@
 //!
 //! Invariant: time never runs backwards, and of two events of one time the one scheduled first happens first.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use windrow_core::time::Time;
 
-/// The events still to come.
+/// The events still to come. A heap of keys, apart from the events: those are large, and are moved twice only.
 #[derive(Debug)]
 pub struct Schedule<E> {
-    events: BTreeMap<(Time, u64), E>,
+    order: BinaryHeap<Reverse<(Time, u64, usize)>>,
+    events: Vec<Option<E>>,
+    vacant: Vec<usize>,
     now: Time,
     sequence: u64,
 }
 
 impl<E> Default for Schedule<E> {
     fn default() -> Schedule<E> {
-        Schedule { events: BTreeMap::new(), now: Time::ZERO, sequence: 0 }
+        Schedule {
+            order: BinaryHeap::new(),
+            events: Vec::new(),
+            vacant: Vec::new(),
+            now: Time::ZERO,
+            sequence: 0,
+        }
     }
 }
 
@@ -28,7 +37,12 @@ impl<E> Schedule<E> {
     /// Lets `event` happen at `time`, or now if that is past.
     pub fn at(&mut self, time: Time, event: impl Into<E>) {
         self.sequence += 1;
-        self.events.insert((time.max(self.now), self.sequence), event.into());
+        let place = self.vacant.pop().unwrap_or_else(|| {
+            self.events.push(None);
+            self.events.len() - 1
+        });
+        self.events[place] = Some(event.into());
+        self.order.push(Reverse((time.max(self.now), self.sequence, place)));
     }
 
     /// Lets `event` happen in `us` microseconds.
@@ -38,9 +52,10 @@ impl<E> Schedule<E> {
 
     /// The next event, whose time it becomes.
     pub fn pop(&mut self) -> Option<E> {
-        let ((time, _), event) = self.events.pop_first()?;
+        let Reverse((time, _, place)) = self.order.pop()?;
         self.now = time;
-        Some(event)
+        self.vacant.push(place);
+        Some(self.events[place].take().expect("a key in the order has an event"))
     }
 
     /// How many events have been scheduled so far.

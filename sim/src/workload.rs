@@ -133,7 +133,7 @@ fn job(stream: &mut Stream, index: u64, kinds: &BTreeSet<FaultKind>) -> JobSetti
         files,
     };
     // What is spilled does not lie long: a disk that rots meets it only where it is sought.
-    let spills = if kinds.contains(&FaultKind::Rot) { Ratio::one_in(3) } else { Ratio::one_in(24) };
+    let spills = if kinds.contains(&FaultKind::Rot) { Ratio::one_in(5) } else { Ratio::one_in(40) };
     if stream.chance(spills) {
         make_it_spill(&mut job, stream);
     }
@@ -148,7 +148,7 @@ fn make_it_spill(job: &mut JobSetting, stream: &mut Stream) {
     job.files.truncate(1);
     let Some(file) = job.files.first() else { return };
     let input_bytes = file.bytes.len() as u64;
-    let output_bytes = stream.between(1, 3 * SORT_BYTES_MIN as u64);
+    let output_bytes = stream.between(SORT_BYTES_MIN as u64 / 2, 2 * SORT_BYTES_MIN as u64);
     // Two bytes of input make a record of about ten.
     let times = (output_bytes / (input_bytes * 3).max(1)).clamp(1, 20_000) as u32;
     job.inputs = vec![file.path.clone()];

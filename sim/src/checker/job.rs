@@ -1,9 +1,8 @@
 //! Promises about jobs: what their users find, and what they are told.
 
 use super::excuse::{self, Excuse};
-use super::{Evidence, Violation, end_of};
+use super::{Evidence, Violation, due, end_of};
 use crate::process::UserFunction;
-use crate::reference::map_reduce;
 use crate::scenario::FaultKind;
 use crate::workload::{HOME, JobSetting};
 use std::collections::BTreeSet;
@@ -21,7 +20,7 @@ pub fn what_is_visible_is_whole_and_right(evidence: &Evidence<'_>, job: usize) -
     let wrong = |detail: String| {
         Some(Violation::new("what is visible is whole and right", format!("{}: {detail}", setting.output)))
     };
-    let Some(expected) = expected_output(setting) else {
+    let Some(expected) = evidence.due.of(job) else {
         return wrong("it is there, and the job cannot succeed".into());
     };
     let mut names: Vec<PathBytes> = shared.tree(&setting.output);
@@ -38,7 +37,7 @@ pub fn what_is_visible_is_whole_and_right(evidence: &Evidence<'_>, job: usize) -
     let contents: Vec<&[u8]> = due.iter().filter_map(|name| shared.contents(name).ok()).collect();
     let whole = [contents.concat()];
     let found: Vec<&[u8]> = if setting.reducers == 0 { vec![&whole[0]] } else { contents };
-    for (part, (found, expected)) in found.iter().zip(&expected).enumerate() {
+    for (part, (found, expected)) in found.iter().zip(expected).enumerate() {
         let (found, expected) = (comparable(setting, found), comparable(setting, expected));
         if found != expected {
             return wrong(format!("part {part}: {}", difference(&found, &expected)));
@@ -196,29 +195,13 @@ fn ends<'a>(evidence: &Evidence<'a>, job: usize) -> impl Iterator<Item = &'a Job
     evidence.history.of_job(job, evidence.scenario).filter_map(|heard| end_of(&heard.reports))
 }
 
-/// Its parts, or, without reducers, what they are put together; `None` if it cannot succeed.
-fn expected_output(job: &JobSetting) -> Option<Vec<Vec<u8>>> {
-    let inputs: Vec<&[u8]> = job.files.iter().map(|file| file.bytes.as_slice()).collect();
-    let reducer = job.reducer.as_ref();
-    if reducer == Some(&UserFunction::Missing) {
-        return None;
-    }
-    if let UserFunction::Abandon { bytes } = job.mapper {
-        let mut records = inputs.iter().flat_map(|input| input.split_inclusive(|byte| *byte == b'\n'));
-        if records.any(|record| record.len() as u64 > bytes) {
-            return None;
-        }
-    }
-    map_reduce(&inputs, &job.mapper, reducer, job.reducers).ok()
-}
-
 /// Whether a program of the job fails by itself, or might.
 pub(super) fn may_fail(job: &JobSetting) -> bool {
     let any_input = job.files.iter().any(|file| !file.bytes.is_empty());
     let of = |function: &UserFunction| match function {
         UserFunction::Flaky { .. } | UserFunction::Missing => true,
         UserFunction::Abandon { .. } => any_input,
-        UserFunction::FailOn { .. } => expected_output(job).is_none(),
+        UserFunction::FailOn { .. } => due::output_of(job).is_none(),
         UserFunction::Identity
         | UserFunction::CountWords
         | UserFunction::Multiply { .. }

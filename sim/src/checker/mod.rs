@@ -3,12 +3,14 @@
 //! Knows the scenario, the storage, the journal and what users were told; never a machine's insides. An exception to a
 //! promise is an excuse: it has a name, and the fault that gives it must have struck.
 
+mod due;
 mod excuse;
 pub mod history;
 mod job;
 mod journal;
 mod rest;
 
+pub use due::Due;
 pub use excuse::Excuse;
 pub use history::{Heard, History};
 pub use journal::{what_a_journal_holds_makes_sense, what_is_said_is_durable};
@@ -64,6 +66,8 @@ pub struct Evidence<'a> {
     pub scratch_failed: bool,
     /// Whether that of the capable worker has.
     pub capable_scratch_failed: bool,
+    /// What the outputs that can be seen are due to be.
+    pub due: &'a Due,
     /// The storage that all see.
     pub shared: &'a FileSystem,
     /// Records that became durable: of each life of the Manager, in order.

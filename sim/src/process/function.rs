@@ -5,6 +5,7 @@
 use crate::scenario::FaultKind;
 use crate::stream::{Ratio, Stream};
 use serde::{Deserialize, Serialize};
+use std::io::Write;
 use windrow_core::job::{CommandLine, PathBytes};
 
 /// Which program.
@@ -147,6 +148,10 @@ impl Computation {
     /// Takes input, cut anywhere, and adds to `output` what it prints.
     pub fn feed(&mut self, input: &[u8], output: &mut Vec<u8>, stream: &mut Stream) -> Result<(), ExitCode> {
         for piece in input.split_inclusive(|byte| *byte == b'\n') {
+            if self.partial.is_empty() && piece.ends_with(b"\n") {
+                self.line(piece, output, stream)?;
+                continue;
+            }
             self.partial.extend(piece);
             if self.partial.ends_with(b"\n") {
                 let line = std::mem::take(&mut self.partial);
@@ -215,7 +220,7 @@ impl Computation {
     fn print_sum(&mut self, output: &mut Vec<u8>) {
         if let Some((key, sum)) = self.sum.take() {
             output.extend(key);
-            output.extend(format!("\t{sum}\n").into_bytes());
+            end_with_number(sum, output);
         }
     }
 }
@@ -224,7 +229,12 @@ fn number_words(line: &[u8], times: u32, output: &mut Vec<u8>) {
     for word in line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()) {
         for number in 1..=times {
             output.extend(word);
-            output.extend(format!("\t{number}\n").into_bytes());
+            end_with_number(number.into(), output);
         }
     }
+}
+
+/// Ends a line with a tab and a number.
+fn end_with_number(number: u64, output: &mut Vec<u8>) {
+    writeln!(output, "\t{number}").expect("a vector takes all");
 }

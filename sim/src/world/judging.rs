@@ -14,6 +14,11 @@ impl<M: Machines> World<M> {
         let struck = self.struck.iter().map(|struck| struck.kind).collect();
         let storage_failed = self.has_failed(|disk| disk == DiskName::Shared);
         let capable = DiskName::Scratch(self.scenario.capable);
+        for (job, setting) in self.scenario.jobs.iter().enumerate() {
+            if self.environment.shared.exists(&setting.output) {
+                self.due.compute(job, setting);
+            }
+        }
         let evidence = Evidence {
             scenario: &self.scenario,
             history: &self.history,
@@ -21,6 +26,7 @@ impl<M: Machines> World<M> {
             storage_failed,
             scratch_failed: self.has_failed(|disk| disk != DiskName::Shared),
             capable_scratch_failed: self.has_failed(|disk| disk == capable),
+            due: &self.due,
             shared: &self.environment.shared,
             journal: &self.environment.journal,
         };

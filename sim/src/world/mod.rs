@@ -20,7 +20,7 @@ pub use faults::Struck;
 pub use machines::{CoreMachines, Machines};
 
 use crate::checker::history::job_of;
-use crate::checker::{self, Heard, History, Violation};
+use crate::checker::{self, Due, Heard, History, Violation};
 use crate::disk::FileSystem;
 use crate::names::{Host, ProcessId};
 use crate::network::{Farewell, Network};
@@ -93,6 +93,7 @@ pub struct World<M: Machines> {
     /// Clients that have not heard their end.
     awaited: BTreeSet<Host>,
     history: History,
+    due: Due,
     triggers: Triggers,
     struck: Vec<Struck>,
     fault_stream: Stream,
@@ -189,6 +190,7 @@ impl<M: Machines> World<M> {
             returning: BTreeMap::new(),
             awaited,
             history: History::new(scenario.jobs.len()),
+            due: Due::default(),
             triggers,
             struck: Vec::new(),
             fault_stream: faults::stream(seed),

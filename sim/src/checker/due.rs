@@ -1,0 +1,46 @@
+//! What each job's output is due to be: owns the reference's answers, each computed once, when it is first needed.
+
+use crate::process::UserFunction;
+use crate::reference::map_reduce;
+use crate::workload::JobSetting;
+use std::collections::BTreeMap;
+
+/// The parts of an output.
+type Parts = Vec<Vec<u8>>;
+
+/// What is due of the jobs that were asked about.
+#[derive(Debug, Default)]
+pub struct Due {
+    outputs: BTreeMap<usize, Option<Parts>>,
+}
+
+impl Due {
+    /// Computes what is due of a job, unless it is known.
+    pub fn compute(&mut self, job: usize, setting: &JobSetting) {
+        self.outputs.entry(job).or_insert_with(|| output_of(setting));
+    }
+
+    /// Parts of a job's output, or, without reducers, one piece; `None` if it cannot succeed.
+    ///
+    /// # Panics
+    /// If it was not computed.
+    pub fn of(&self, job: usize) -> Option<&Parts> {
+        self.outputs[&job].as_ref()
+    }
+}
+
+/// Its parts, or, without reducers, what they are put together; `None` if it cannot succeed.
+pub(super) fn output_of(job: &JobSetting) -> Option<Parts> {
+    let inputs: Vec<&[u8]> = job.files.iter().map(|file| file.bytes.as_slice()).collect();
+    let reducer = job.reducer.as_ref();
+    if reducer == Some(&UserFunction::Missing) {
+        return None;
+    }
+    if let UserFunction::Abandon { bytes } = job.mapper {
+        let mut records = inputs.iter().flat_map(|input| input.split_inclusive(|byte| *byte == b'\n'));
+        if records.any(|record| record.len() as u64 > bytes) {
+            return None;
+        }
+    }
+    map_reduce(&inputs, &job.mapper, reducer, job.reducers).ok()
+}
