@@ -68,7 +68,9 @@ impl From<&Failure> for Exit {
             | Cause::TooManySplits { .. } => Exit::BadInput,
             Cause::OutputNotSynced { .. }
             | Cause::WorkDirectory { error: OsError { kind: OsErrorKind::NoSpace, text: _ }, .. } => Exit::Io,
-            Cause::OutputUnwritable { error, .. } | Cause::Scratch { error, .. } => of_directory(error.kind),
+            Cause::OutputUnwritable { error, .. }
+            | Cause::StagingUnreadable { error, .. }
+            | Cause::Scratch { error, .. } => of_directory(error.kind),
             Cause::OutputNotShared { .. }
             | Cause::Unreachable { .. }
             | Cause::CannotListen { .. }

@@ -145,6 +145,13 @@ pub enum Cause {
         /// The staging directory.
         path: PathBytes,
     },
+    /// The worker could not look whether it sees the job's staging directory.
+    StagingUnreadable {
+        /// What could not be read.
+        path: PathBytes,
+        /// Why.
+        error: OsError,
+    },
     /// A file of the worker's scratch could not be written or read.
     Scratch {
         /// The file.
@@ -365,6 +372,7 @@ impl Cause {
             | Cause::Journal { .. }
             | Cause::Invalid { .. } => Fault::Job,
             Cause::OutputNotShared { .. }
+            | Cause::StagingUnreadable { .. }
             | Cause::Scratch { .. }
             | Cause::WorkerLost
             | Cause::Unreachable { .. }

@@ -107,6 +107,7 @@ fn kind(cause: &Cause) -> &'static str {
         Cause::OutputUnwritable { .. } => "output_unwritable",
         Cause::OutputNotSynced { .. } => "output_not_synced",
         Cause::OutputNotShared { .. } => "output_not_shared",
+        Cause::StagingUnreadable { .. } => "staging_unreadable",
         Cause::Scratch { .. } | Cause::WorkDirectory { .. } => "work_directory",
         Cause::WorkDirectoryTaken { .. } => "work_directory_taken",
         Cause::Journal { .. } => "journal",

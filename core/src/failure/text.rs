@@ -100,6 +100,10 @@ impl fmt::Display for Cause {
                     Shown(&path.0)
                 )
             }
+            Cause::StagingUnreadable { path, error } => {
+                let path = Shown(&path.0);
+                write!(f, "the worker cannot read `{path}`, where the job's output is put together: {error}")
+            }
             Cause::Scratch { path, error } => {
                 write!(f, "`{}` in the work directory cannot be used: {error}", Shown(&path.0))
             }

@@ -8,7 +8,7 @@ mod tests;
 use super::attempt::{AttemptInput, AttemptOutput, AttemptSetting, AttemptSuccess};
 use super::disk::{DiskReply, DiskRequest};
 use super::program::{Exit, ProgramLife};
-use crate::failure::{Cause, Failure, OsError};
+use crate::failure::{Cause, Failure, OsError, OsErrorKind};
 use crate::ids::{AttemptId, FileId};
 use crate::job::{Counters, Encoding, InputFile, PathBytes};
 use crate::limits::PROGRESS_US;
@@ -174,7 +174,7 @@ impl AttemptBase {
 
     fn refused(&mut self, purpose: Purpose, error: OsError) {
         match purpose {
-            Purpose::Nonce => self.fail_not_shared(),
+            Purpose::Nonce => self.fail_nonce(error),
             Purpose::Input(InputFile { path, .. }) => self.fail(Cause::InputUnreadable { path, error }),
             Purpose::Scratch(path) => {
                 probe!("scratch refuses");
@@ -189,6 +189,28 @@ impl AttemptBase {
                 self.fail(Cause::OutputUnwritable { path, error });
             }
             Purpose::Cleaning => {}
+        }
+    }
+
+    /// Where the nonce is not to be seen, the storage is not shared; any other error may pass, and says nothing of that.
+    fn fail_nonce(&mut self, error: OsError) {
+        match error.kind {
+            OsErrorKind::NotFound | OsErrorKind::NotADirectory | OsErrorKind::PermissionDenied => {
+                self.fail_not_shared();
+            }
+            OsErrorKind::Exists
+            | OsErrorKind::IsADirectory
+            | OsErrorKind::NoSpace
+            | OsErrorKind::ConnectionRefused
+            | OsErrorKind::AddressInUse
+            | OsErrorKind::TimedOut
+            | OsErrorKind::InvalidData
+            | OsErrorKind::NotExecutable
+            | OsErrorKind::Other => {
+                probe!("the nonce cannot be read");
+                let path = self.setting.nonce_path.clone();
+                self.fail(Cause::StagingUnreadable { path, error });
+            }
         }
     }
 

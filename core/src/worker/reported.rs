@@ -40,6 +40,7 @@ pub(super) fn bound_cause(cause: &mut Cause) {
         | Cause::OutputNotSynced { path, error }
         | Cause::WorkDirectory { path, error }
         | Cause::Journal { path, error }
+        | Cause::StagingUnreadable { path, error }
         | Cause::Scratch { path, error } => {
             bound_path(path);
             bound_error(error);

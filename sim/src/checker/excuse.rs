@@ -48,11 +48,8 @@ pub(super) fn for_failure(evidence: &Evidence<'_>, job: usize, cause: &Cause) ->
         Cause::OutputExists { .. } | Cause::ConnectionLost { .. } if forgotten => Excuse::Forgotten,
         Cause::OutputUnwritable { .. }
         | Cause::OutputNotSynced { .. }
-        | Cause::OutputNotShared { .. }
         | Cause::InputUnreadable { .. }
-        // A worker that could not read the nonce is left out of the job for good, so that maps may have to stay where their
-        // runs cannot be fetched.
-        | Cause::RunUnfetchable { .. }
+        | Cause::StagingUnreadable { .. }
             if evidence.storage_failed =>
         {
             Excuse::StorageFailed
@@ -87,11 +84,7 @@ fn is_out_of_service(evidence: &Evidence<'_>, job: usize) -> bool {
         (Some(registered), Some(heard)) => registered > heard,
         (None, _) | (_, None) => true,
     };
-    // A worker that could not read the nonce is left out of the job for good.
-    let left_out = evidence.storage_failed;
-    late || left_out
-        || evidence.capable_scratch_failed
-        || impairing.iter().any(|kind| evidence.struck.contains(kind))
+    late || evidence.capable_scratch_failed || impairing.iter().any(|kind| evidence.struck.contains(kind))
 }
 
 /// Why what is visible of a job need not be whole.

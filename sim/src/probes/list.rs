@@ -87,6 +87,7 @@ pub const ALL: &[Probe] = &[
         "it takes sixteen failures of one map, and the core of the cluster is healed before",
     ),
     // core/src/worker/base.rs
+    within_reach("the nonce cannot be read"),
     within_reach("scratch refuses"),
     within_reach("a run on the same worker cannot be read"),
     within_reach("the output refuses"),

@@ -82,6 +82,9 @@ impl Cause {
                 "put --output on storage that every machine sees under the same path, or use `windrow run` on one machine"
                     .into(),
             ),
+            Cause::StagingUnreadable { .. } => {
+                Some("see to that machine's access to the storage of --output, then run the job again".into())
+            }
             Cause::Scratch { path, error } => Some(scratch(path, error.kind)),
             Cause::ProgramNotStarted { role, program, directory, error } => {
                 Some(startable(*role, program, directory, error.kind))

@@ -124,6 +124,15 @@ fn table() -> Vec<(Cause, &'static str)> {
              try: put --output on storage that every machine sees under the same path, or use `windrow run` on one machine",
         ),
         (
+            Cause::StagingUnreadable {
+                path: "/data/.out.windrow-1/nonce".into(),
+                error: os(Other, "Input/output error"),
+            },
+            "the worker cannot read `/data/.out.windrow-1/nonce`, where the job's output is put together: \
+             Input/output error\n  \
+             try: see to that machine's access to the storage of --output, then run the job again",
+        ),
+        (
             Cause::Scratch { path: "/tmp/w/spill-0".into(), error: os(NoSpace, "No space left on device") },
             "`/tmp/w/spill-0` in the work directory cannot be used: No space left on device\n  \
              try: free space where /tmp/w is, or give a --work-dir with more of it",
@@ -333,6 +342,7 @@ fn number(cause: &Cause) -> u32 {
         Cause::OutputNotSynced { .. } => 6,
         Cause::OutputNotShared { .. } => 7,
         Cause::Scratch { .. } => 8,
+        Cause::StagingUnreadable { .. } => 31,
         Cause::ProgramNotStarted { .. } => 9,
         Cause::ProgramFailed { .. } => 10,
         Cause::ProgramStoppedReading { .. } => 11,
@@ -368,7 +378,7 @@ fn every_cause_reads_as_it_should() {
 #[test]
 fn every_cause_is_in_the_table() {
     let numbers: BTreeSet<u32> = table().iter().map(|(cause, _)| number(cause)).collect();
-    assert_eq!(numbers, (0..=30).collect());
+    assert_eq!(numbers, (0..=31).collect());
 }
 
 #[test]

@@ -284,6 +284,21 @@ fn a_staging_directory_that_is_not_seen_is_said_before_anything_is_made() {
 }
 
 #[test]
+fn a_nonce_that_cannot_be_read_just_now_does_not_mean_another_storage() {
+    let error = || OsError { kind: OsErrorKind::Other, text: "Input/output error".into() };
+    let mut map = attempt(1);
+    give(&mut map, AttemptInput::Start);
+    assert_eq!(give(&mut map, AttemptInput::Disk(Err(error()))), ["remove all of /scratch"]);
+    assert_eq!(done(&mut map), ["ended StagingUnreadable"]);
+    let mut map = attempt(1);
+    give(&mut map, AttemptInput::Start);
+    opened(&mut map);
+    assert_eq!(give(&mut map, AttemptInput::Disk(Err(error()))), ["close"]);
+    done(&mut map);
+    assert_eq!(done(&mut map), ["ended StagingUnreadable"]);
+}
+
+#[test]
 fn an_input_that_changed_is_no_input_of_the_job() {
     let mut map = fed(1);
     exit(&mut map, ExitStatus::Code(0), 0);
