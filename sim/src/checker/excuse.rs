@@ -84,7 +84,11 @@ fn is_out_of_service(evidence: &Evidence<'_>, job: usize) -> bool {
         (Some(registered), Some(heard)) => registered > heard,
         (None, _) | (_, None) => true,
     };
-    late || evidence.capable_scratch_failed || impairing.iter().any(|kind| evidence.struck.contains(kind))
+    // What the shared storage refused counts against the same task.
+    let storage_failed = evidence.storage_failed;
+    late || storage_failed
+        || evidence.capable_scratch_failed
+        || impairing.iter().any(|kind| evidence.struck.contains(kind))
 }
 
 /// Why what is visible of a job need not be whole.
