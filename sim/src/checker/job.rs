@@ -7,6 +7,7 @@ use crate::scenario::FaultKind;
 use crate::workload::{HOME, JobSetting};
 use std::collections::BTreeSet;
 use windrow_core::client::ClientReport;
+use windrow_core::failure::Failure;
 use windrow_core::ids::JobId;
 use windrow_core::job::{JobReport, PathBytes};
 
@@ -60,20 +61,9 @@ pub fn who_hears_of_success_finds_the_output(evidence: &Evidence<'_>, job: usize
 /// Who submits a job that can succeed sees it succeed: a worker's death or the network's whims never fail it.
 pub fn failures_are_the_programs_own(evidence: &Evidence<'_>, job: usize) -> Option<Violation> {
     let of_job = ends(evidence, job).filter_map(|report| report.failure.as_ref());
-    let refused =
-        evidence.history.of_job(job, evidence.scenario).filter_map(|heard| match heard.reports.last() {
-            Some(ClientReport::Failed(failure)) => Some(failure),
-            Some(
-                ClientReport::Waiting(_)
-                | ClientReport::Accepted(_)
-                | ClientReport::Progress(_)
-                | ClientReport::Ended(_)
-                | ClientReport::ShutDown { .. },
-            )
-            | None => None,
-        });
-    let failure =
-        of_job.chain(refused).find(|failure| excuse::for_failure(evidence, job, &failure.cause).is_none())?;
+    let failure = of_job
+        .chain(refusals(evidence, job))
+        .find(|failure| excuse::for_failure(evidence, job, &failure.cause).is_none())?;
     let name = &evidence.scenario.jobs[job].output;
     Some(Violation::new("failures are the programs' own", format!("{name}: {failure:?}")))
 }
@@ -150,6 +140,21 @@ pub fn every_user_hears_the_end(evidence: &Evidence<'_>, job: usize) -> Option<V
     })
 }
 
+/// Who hears of a failure can read it: a first line that stands alone, then indented ones that say where and what to do,
+/// and nothing that a terminal would take for an order.
+pub fn a_failure_can_be_read(evidence: &Evidence<'_>, job: usize) -> Option<Violation> {
+    let of_jobs = ends(evidence, job).filter_map(|report| report.failure.as_ref());
+    let texts = of_jobs.chain(refusals(evidence, job)).map(ToString::to_string);
+    let unreadable = texts.into_iter().find(|text| {
+        let mut lines = text.split('\n');
+        let stands_alone =
+            lines.next().is_some_and(|first| first.starts_with(|it: char| !it.is_whitespace()));
+        let is_plain = !text.chars().any(|character| character.is_control() && character != '\n');
+        !(stands_alone && is_plain && lines.all(|line| line.starts_with("  ")))
+    })?;
+    Some(Violation::new("a failure can be read", format!("{unreadable:?}")))
+}
+
 /// Who owns the storage keeps it clean: no staging directory outlives its job, and no input changes.
 pub fn nothing_is_left_beside_the_output(evidence: &Evidence<'_>) -> Option<Violation> {
     let Evidence { scenario, shared, .. } = evidence;
@@ -189,6 +194,21 @@ fn crashed(evidence: &Evidence<'_>, client: crate::names::ProcessId) -> bool {
             .heard
             .iter()
             .any(|later| later.client.host == client.host && later.client.life > client.life)
+}
+
+/// What clients of a job failed by, without hearing how it ended.
+fn refusals<'a>(evidence: &Evidence<'a>, job: usize) -> impl Iterator<Item = &'a Failure> {
+    evidence.history.of_job(job, evidence.scenario).filter_map(|heard| match heard.reports.last() {
+        Some(ClientReport::Failed(failure)) => Some(failure),
+        Some(
+            ClientReport::Waiting(_)
+            | ClientReport::Accepted(_)
+            | ClientReport::Progress(_)
+            | ClientReport::Ended(_)
+            | ClientReport::ShutDown { .. },
+        )
+        | None => None,
+    })
 }
 
 fn ends<'a>(evidence: &Evidence<'a>, job: usize) -> impl Iterator<Item = &'a JobReport> {

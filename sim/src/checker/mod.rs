@@ -96,6 +96,7 @@ pub fn at_rest(
         violations.extend(job::a_failed_job_shows_nothing(evidence, job));
         violations.extend(job::one_key_is_one_job(evidence, job));
         violations.extend(job::an_end_is_final(evidence, job));
+        violations.extend(job::a_failure_can_be_read(evidence, job));
     }
     violations.extend(job::nothing_is_left_beside_the_output(evidence));
     for worker in workers {
