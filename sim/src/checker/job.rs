@@ -1,11 +1,11 @@
 //! Promises about jobs: what their users find, and what they are told.
 
 use super::excuse::{self, Excuse};
-use super::{Evidence, Violation, end_of};
+use super::{Evidence, Violation, end_of, lost_the_manager};
 use crate::process::UserFunction;
 use crate::reference::map_reduce;
 use crate::scenario::FaultKind;
-use crate::workload::{HOME, JobSetting};
+use crate::workload::{HOME, InputText, JobSetting};
 use std::collections::BTreeSet;
 use windrow_core::client::ClientReport;
 use windrow_core::ids::JobId;
@@ -21,7 +21,9 @@ pub fn what_is_visible_is_whole_and_right(evidence: &Evidence<'_>, job: usize) -
     let wrong = |detail: String| {
         Some(Violation::new("what is visible is whole and right", format!("{}: {detail}", setting.output)))
     };
-    let Some(expected) = expected_output(setting) else {
+    let versions = evidence.history.inputs[job].iter();
+    let expected: Vec<_> = versions.filter_map(|files| expected_output(setting, files)).collect();
+    let Some(last) = expected.last() else {
         return wrong("it is there, and the job cannot succeed".into());
     };
     let mut names: Vec<PathBytes> = shared.tree(&setting.output);
@@ -38,13 +40,22 @@ pub fn what_is_visible_is_whole_and_right(evidence: &Evidence<'_>, job: usize) -
     let contents: Vec<&[u8]> = due.iter().filter_map(|name| shared.contents(name).ok()).collect();
     let whole = [contents.concat()];
     let found: Vec<&[u8]> = if setting.reducers == 0 { vec![&whole[0]] } else { contents };
-    for (part, (found, expected)) in found.iter().zip(&expected).enumerate() {
-        let (found, expected) = (comparable(setting, found), comparable(setting, expected));
-        if found != expected {
-            return wrong(format!("part {part}: {}", difference(&found, &expected)));
-        }
+    let comparable =
+        |parts: &[&[u8]]| -> Vec<Vec<u8>> { parts.iter().map(|part| comparable(setting, part)).collect() };
+    let found = comparable(&found);
+    let is_that_of = |expected: &Vec<Vec<u8>>| {
+        let expected: Vec<&[u8]> = expected.iter().map(Vec::as_slice).collect();
+        found == comparable(&expected)
+    };
+    if expected.iter().any(is_that_of) {
+        return None;
     }
-    if found.len() == expected.len() { None } else { wrong("parts are missing".into()) }
+    let last = comparable(&last.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    let different = found.iter().zip(&last).enumerate().find(|(_, (found, expected))| found != expected);
+    wrong(match different {
+        Some((part, (found, expected))) => format!("part {part}: {}", difference(found, expected)),
+        None => "parts are missing".into(),
+    })
 }
 
 /// Who is told that his job succeeded finds its output.
@@ -63,7 +74,11 @@ pub fn failures_are_the_programs_own(evidence: &Evidence<'_>, job: usize) -> Opt
     let of_job = ends(evidence, job).filter_map(|report| report.failure.as_ref());
     let refused =
         evidence.history.of_job(job, evidence.scenario).filter_map(|heard| match heard.reports.last() {
-            Some(ClientReport::Failed(failure)) => Some(failure),
+            Some(report @ ClientReport::Failed(failure)) => {
+                let gave_up =
+                    lost_the_manager(report) && excuse::for_giving_up(evidence, job, heard).is_some();
+                (!gave_up).then_some(failure)
+            }
             Some(
                 ClientReport::Waiting(_)
                 | ClientReport::Accepted(_)
@@ -171,10 +186,12 @@ pub fn nothing_is_left_beside_the_output(evidence: &Evidence<'_>) -> Option<Viol
         .into_iter()
         .filter(|path| !(known(path) || (excused && is_staging(path))))
         .collect();
-    let changed = scenario
-        .jobs
+    let changed = evidence
+        .history
+        .inputs
         .iter()
-        .flat_map(|job| &job.files)
+        .filter_map(|versions| versions.last())
+        .flatten()
         .find(|file| shared.contents(&file.path) != Ok(&file.bytes));
     (!strange.is_empty() || changed.is_some())
         .then(|| Violation::new("nothing is left beside the output", format!("{strange:?}, {changed:?}")))
@@ -197,8 +214,8 @@ fn ends<'a>(evidence: &Evidence<'a>, job: usize) -> impl Iterator<Item = &'a Job
 }
 
 /// Its parts, or, without reducers, what they are put together; `None` if it cannot succeed.
-fn expected_output(job: &JobSetting) -> Option<Vec<Vec<u8>>> {
-    let inputs: Vec<&[u8]> = job.files.iter().map(|file| file.bytes.as_slice()).collect();
+fn expected_output(job: &JobSetting, files: &[InputText]) -> Option<Vec<Vec<u8>>> {
+    let inputs: Vec<&[u8]> = files.iter().map(|file| file.bytes.as_slice()).collect();
     let reducer = job.reducer.as_ref();
     if reducer == Some(&UserFunction::Missing) {
         return None;
@@ -213,12 +230,13 @@ fn expected_output(job: &JobSetting) -> Option<Vec<Vec<u8>>> {
 }
 
 /// Whether a program of the job fails by itself, or might.
-pub(super) fn may_fail(job: &JobSetting) -> bool {
-    let any_input = job.files.iter().any(|file| !file.bytes.is_empty());
+pub(super) fn may_fail(evidence: &Evidence<'_>, job: usize) -> bool {
+    let (job, versions) = (&evidence.scenario.jobs[job], &evidence.history.inputs[job]);
+    let any_input = versions.iter().flatten().any(|file| !file.bytes.is_empty());
     let of = |function: &UserFunction| match function {
         UserFunction::Flaky { .. } | UserFunction::Missing => true,
         UserFunction::Abandon { .. } => any_input,
-        UserFunction::FailOn { .. } => expected_output(job).is_none(),
+        UserFunction::FailOn { .. } => versions.iter().any(|files| expected_output(job, files).is_none()),
         UserFunction::Identity
         | UserFunction::CountWords
         | UserFunction::Multiply { .. }
