@@ -26,6 +26,8 @@ pub struct History {
     pub heard: Vec<Heard>,
     /// When a Manager's process was killed.
     pub manager_deaths: Vec<Time>,
+    /// When a Manager was told to stop.
+    pub manager_stops: Vec<Time>,
     /// When the capable worker was registered first.
     pub capable_registered: Option<Time>,
     /// When each job's output was first seen, by index.
@@ -43,6 +45,11 @@ impl History {
         self.manager_deaths.push(now);
     }
 
+    /// A Manager is told to stop.
+    pub fn manager_stopped(&mut self, now: Time) {
+        self.manager_stops.push(now);
+    }
+
     /// The lives of the clients of a job.
     pub fn of_job(&self, job: usize, scenario: &Scenario) -> impl Iterator<Item = &Heard> {
         self.heard.iter().filter(move |heard| job_of(heard.client, scenario) == Some(job))
@@ -54,10 +61,11 @@ impl History {
         (job_of(last.client, scenario).is_none()).then(|| last.reports.last()).flatten()
     }
 
-    /// Whether a Manager died since the job was first submitted, so that it may know nothing of it.
+    /// Whether a Manager died or stopped since the job was first submitted, so that the next may know nothing of it.
     pub fn may_be_forgotten(&self, job: usize, scenario: &Scenario) -> bool {
         let began = self.of_job(job, scenario).map(|heard| heard.began).min();
-        began.is_some_and(|began| self.manager_deaths.iter().any(|died| *died >= began))
+        let mut ends = self.manager_deaths.iter().chain(&self.manager_stops);
+        began.is_some_and(|began| ends.any(|end| *end >= began))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Promises about jobs: what their users find, and what they are told.
 
-use super::excuse::{self, Excuse};
+use super::excuse;
 use super::{Evidence, Violation, due, end_of};
 use crate::process::UserFunction;
 use crate::scenario::FaultKind;
@@ -15,7 +15,7 @@ use windrow_core::job::{JobReport, PathBytes};
 /// for byte. (Exactly one attempt of each task is in it, or none.)
 pub fn what_is_visible_is_whole_and_right(evidence: &Evidence<'_>, job: usize) -> Option<Violation> {
     let (setting, shared) = (&evidence.scenario.jobs[job], evidence.shared);
-    if !shared.exists(&setting.output) || excuse::for_a_torn_output(evidence, job).is_some() {
+    if !is_visible(evidence, job) || excuse::for_a_torn_output(evidence, job).is_some() {
         return None;
     }
     let wrong = |detail: String| {
@@ -52,7 +52,7 @@ pub fn who_hears_of_success_finds_the_output(evidence: &Evidence<'_>, job: usize
     let setting = &evidence.scenario.jobs[job];
     let report = ends(evidence, job).find(|report| report.failure.is_none())?;
     let torn = excuse::for_a_torn_output(evidence, job).is_some();
-    (!torn && !evidence.shared.exists(&setting.output)).then(|| {
+    (!torn && !is_visible(evidence, job)).then(|| {
         let detail = format!("{} succeeded, and {} is not there", report.name, setting.output);
         Violation::new("who hears of success finds the output", detail)
     })
@@ -76,8 +76,16 @@ pub fn a_failed_job_shows_nothing(evidence: &Evidence<'_>, job: usize) -> Option
         Some(failure) => !matches!(failure.cause, windrow_core::failure::Cause::OutputNotSynced { .. }),
         None => false,
     });
-    (failed && !forgotten && evidence.shared.exists(output))
+    (failed && !forgotten && is_visible(evidence, job))
         .then(|| Violation::new("a failed job shows nothing", format!("{output} is there")))
+}
+
+/// Who asks for what cannot be done is never told that it was.
+pub fn a_mistake_is_not_glossed_over(evidence: &Evidence<'_>, job: usize) -> Option<Violation> {
+    let mistake = evidence.scenario.jobs[job].mistake?;
+    let report = ends(evidence, job).find(|report| report.failure.is_none())?;
+    let detail = format!("{} succeeded in spite of {mistake:?}", report.name);
+    Some(Violation::new("a mistake is not glossed over", detail))
 }
 
 /// Who submits a job again, because he does not know whether it arrived, has it run once.
@@ -159,6 +167,7 @@ pub fn a_failure_can_be_read(evidence: &Evidence<'_>, job: usize) -> Option<Viol
 pub fn nothing_is_left_beside_the_output(evidence: &Evidence<'_>) -> Option<Violation> {
     let Evidence { scenario, shared, .. } = evidence;
     let root = PathBytes::from("/shared");
+    let in_the_way: Vec<_> = scenario.jobs.iter().flat_map(JobSetting::stands_there).collect();
     let known = |path: &PathBytes| {
         let below = |directory: &PathBytes| path == directory || path.0.starts_with(&directory.join("").0);
         scenario.jobs.iter().any(|job| {
@@ -167,19 +176,21 @@ pub fn nothing_is_left_beside_the_output(evidence: &Evidence<'_>) -> Option<Viol
                 job.files.first().map_or(job.inputs.first().cloned(), |file| Some(file.path.split_name()?.0));
             input || below(&job.output) || directory.as_ref() == Some(path)
         }) || path.0 == HOME.as_bytes()
+            || in_the_way.iter().any(|file| file.path == *path || file.path.0.starts_with(&path.join("").0))
     };
     let is_staging = |path: &PathBytes| path.0.strip_prefix(b"/shared/.").is_some();
-    let excused = excuse::for_leftovers(evidence) == Some(Excuse::Forgotten);
+    let excused = excuse::for_leftovers(evidence).is_some();
     let strange: Vec<PathBytes> = shared
         .tree(&root)
         .into_iter()
         .filter(|path| !(known(path) || (excused && is_staging(path))))
         .collect();
-    let changed = scenario
-        .jobs
-        .iter()
-        .flat_map(|job| &job.files)
-        .find(|file| shared.contents(&file.path) != Ok(&file.bytes));
+    let inputs = scenario.jobs.iter().flat_map(|job| &job.files);
+    let changed = inputs
+        .filter(|file| shared.contents(&file.path) != Ok(&file.stored()))
+        .chain(in_the_way.iter().filter(|file| shared.contents(&file.path) != Ok(&file.bytes)))
+        .map(|file| &file.path)
+        .next();
     (!strange.is_empty() || changed.is_some())
         .then(|| Violation::new("nothing is left beside the output", format!("{strange:?}, {changed:?}")))
 }
@@ -215,18 +226,25 @@ fn ends<'a>(evidence: &Evidence<'a>, job: usize) -> impl Iterator<Item = &'a Job
     evidence.history.of_job(job, evidence.scenario).filter_map(|heard| end_of(&heard.reports))
 }
 
+/// Whether an output of the job can be seen.
+fn is_visible(evidence: &Evidence<'_>, job: usize) -> bool {
+    let setting = &evidence.scenario.jobs[job];
+    !setting.output_is_taken() && evidence.shared.exists(&setting.output)
+}
+
 /// Whether a program of the job fails by itself, or might.
 pub(super) fn may_fail(job: &JobSetting) -> bool {
     let any_input = job.files.iter().any(|file| !file.bytes.is_empty());
     let of = |function: &UserFunction| match function {
-        UserFunction::Flaky { .. } | UserFunction::Missing => true,
+        UserFunction::Flaky { .. } | UserFunction::Missing | UserFunction::Unstartable { .. } => true,
         UserFunction::Abandon { .. } => any_input,
-        UserFunction::FailOn { .. } => due::output_of(job).is_none(),
+        UserFunction::FailOn { .. } | UserFunction::Quit { .. } => due::output_of(job).is_none(),
         UserFunction::Identity
         | UserFunction::CountWords
         | UserFunction::Multiply { .. }
         | UserFunction::Sum
         | UserFunction::KeyByFirstByte
+        | UserFunction::Daemon { .. }
         | UserFunction::Hang { .. }
         | UserFunction::Unstable => false,
     };

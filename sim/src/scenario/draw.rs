@@ -9,6 +9,7 @@ use crate::disk::PowerLoss;
 use crate::names::Host;
 use crate::network::{Farewell, MessageKind, NetworkSetting, Weather};
 use crate::node::Clock;
+use crate::stranger::Babble;
 use crate::stream::{Ratio, Span, Stream};
 use crate::workload;
 use std::collections::BTreeSet;
@@ -168,12 +169,19 @@ fn fault(stream: &mut Stream, scenario: &Scenario, kind: FaultKind) -> Option<Fa
         FaultKind::ReadFails => Fault::ReadFails { disk, times: stream.between(1, 3) as u32 },
         FaultKind::Rot => Fault::Rot { worker },
         FaultKind::LoseFile => Fault::LoseFile { worker },
+        FaultKind::StopManager => Fault::StopManager { back_after_us: duration(stream) },
+        FaultKind::Stranger => {
+            let any = Host::Worker(worker);
+            let host = if stream.chance(Ratio::one_in(2)) { Host::Manager } else { any };
+            Fault::Stranger { host, says: *stream.pick(Babble::ALL) }
+        }
         FaultKind::Drift
         | FaultKind::ProgramFails
         | FaultKind::ProgramHangs
         | FaultKind::ProgramUnstable
         | FaultKind::Cancel
-        | FaultKind::SubmitTwice => return None,
+        | FaultKind::SubmitTwice
+        | FaultKind::Mistake => return None,
     })
 }
 
@@ -267,7 +275,9 @@ fn own_host(fault: &Fault) -> Option<Host> {
                 DiskName::Shared => None,
             }
         }
+        Fault::StopManager { .. } => Some(Host::Manager),
         Fault::Crash { host: Host::Client(_), .. }
+        | Fault::Stranger { .. }
         | Fault::Stop { .. }
         | Fault::Blackout { .. }
         | Fault::Pause { .. }

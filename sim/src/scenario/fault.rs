@@ -6,6 +6,7 @@
 use crate::disk::PowerLoss;
 use crate::names::Host;
 use crate::network::{Farewell, MessageKind, Weather};
+use crate::stranger::Babble;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -190,6 +191,18 @@ pub enum Fault {
         /// Whose.
         worker: u16,
     },
+    /// The Manager is told to stop (`SIGTERM`), and cancels its jobs; later another starts on its host.
+    StopManager {
+        /// How long after it has gone.
+        back_after_us: u64,
+    },
+    /// Somebody who does not belong to the cluster dials the Manager or a worker's shuffle, or sends it a datagram.
+    Stranger {
+        /// Whose port.
+        host: Host,
+        /// What he says there.
+        says: Babble,
+    },
 }
 
 macro_rules! fault_kinds {
@@ -263,6 +276,12 @@ fault_kinds! {
     Cancel = "cancel",
     /// Users submit the same job twice.
     SubmitTwice = "submit-twice",
+    /// Users ask for what cannot be done.
+    Mistake = "mistake",
+    /// The Manager is told to stop.
+    StopManager = "stop-manager",
+    /// Strangers speak to the cluster's ports.
+    Stranger = "stranger",
 }
 
 impl fmt::Display for FaultKind {
@@ -315,6 +334,8 @@ impl Fault {
             Fault::ReadFails { .. } => FaultKind::ReadFails,
             Fault::Rot { .. } => FaultKind::Rot,
             Fault::LoseFile { .. } => FaultKind::LoseFile,
+            Fault::StopManager { .. } => FaultKind::StopManager,
+            Fault::Stranger { .. } => FaultKind::Stranger,
         }
     }
 
@@ -336,7 +357,9 @@ impl Fault {
             | Fault::SyncFails { .. }
             | Fault::ReadFails { .. }
             | Fault::Rot { .. }
-            | Fault::LoseFile { .. } => false,
+            | Fault::LoseFile { .. }
+            | Fault::StopManager { .. }
+            | Fault::Stranger { .. } => false,
         }
     }
 
@@ -344,7 +367,9 @@ impl Fault {
     pub fn lasts_us(&self) -> Option<u64> {
         match self {
             Fault::Crash { back_after_us, .. } => *back_after_us,
-            Fault::Stop { back_after_us, .. } | Fault::Blackout { back_after_us, .. } => Some(*back_after_us),
+            Fault::Stop { back_after_us, .. }
+            | Fault::StopManager { back_after_us }
+            | Fault::Blackout { back_after_us, .. } => Some(*back_after_us),
             Fault::Pause { for_us, .. }
             | Fault::Slow { for_us, .. }
             | Fault::Cut { for_us, .. }
@@ -357,7 +382,8 @@ impl Fault {
             | Fault::SyncFails { .. }
             | Fault::ReadFails { .. }
             | Fault::Rot { .. }
-            | Fault::LoseFile { .. } => Some(0),
+            | Fault::LoseFile { .. }
+            | Fault::Stranger { .. } => Some(0),
         }
     }
 }

@@ -131,7 +131,8 @@ pub(super) fn kinds(scenario: &Scenario) -> Vec<Edit> {
 }
 
 /// Plainer jobs. Only what words were counted for is summed: nothing else has numbers.
-const JOBS: [fn(&mut JobSetting); 11] = [
+const JOBS: [fn(&mut JobSetting); 12] = [
+    |job| job.mistake = None,
     |job| job.again_after_us = None,
     |job| job.cancel_after_us = None,
     |job| {
@@ -200,6 +201,8 @@ fn until_healed(fault: &mut Fault) {
         | Fault::Weather { for_us: lasts_us, .. }
         | Fault::DiskFull { for_us: lasts_us, .. } => *lasts_us = None,
         Fault::Stop { .. }
+        | Fault::StopManager { .. }
+        | Fault::Stranger { .. }
         | Fault::Blackout { .. }
         | Fault::ResetConnection
         | Fault::HalfOpen
@@ -319,7 +322,9 @@ pub(super) fn times_and_counts(scenario: &mut Scenario) -> Vec<&mut u64> {
                 numbers.push(after_bytes);
                 numbers.extend(for_us);
             }
-            Fault::Stop { back_after_us, .. } | Fault::Blackout { back_after_us, .. } => {
+            Fault::Stop { back_after_us, .. }
+            | Fault::StopManager { back_after_us }
+            | Fault::Blackout { back_after_us, .. } => {
                 numbers.push(back_after_us);
             }
             Fault::ResetConnection
@@ -328,7 +333,8 @@ pub(super) fn times_and_counts(scenario: &mut Scenario) -> Vec<&mut u64> {
             | Fault::SyncFails { .. }
             | Fault::ReadFails { .. }
             | Fault::Rot { .. }
-            | Fault::LoseFile { .. } => {}
+            | Fault::LoseFile { .. }
+            | Fault::Stranger { .. } => {}
         }
     }
     numbers

@@ -1,7 +1,7 @@
 //! How faults strike, and how they are lifted and healed: owns what each does to the world. Says what it found to strike,
 //! for the trace and the report.
 
-use super::environment::{Cue, Environment, Event};
+use super::environment::{Cue, Environment, Event, ManagerOccurrence};
 use super::{Machines, Process, World};
 use crate::names::{Host, ProcessId};
 use crate::network::{Farewell, Weather};
@@ -42,7 +42,9 @@ impl<M: Machines> World<M> {
             | Fault::SyncFails { .. }
             | Fault::ReadFails { .. }
             | Fault::Rot { .. }
-            | Fault::LoseFile { .. } => None,
+            | Fault::LoseFile { .. }
+            | Fault::StopManager { .. }
+            | Fault::Stranger { .. } => None,
         };
         if let Some(us) = lasts_us {
             self.environment.schedule.after(us, Event::Cue(Cue::Lift(index)));
@@ -136,6 +138,14 @@ impl<M: Machines> World<M> {
                 let path = scratch.lose(&PathBytes::from("/"), stream)?;
                 Some(format!("{path} on worker {worker} is lost"))
             }
+            Fault::StopManager { back_after_us } => {
+                let process = self.process_on(Host::Manager)?;
+                self.environment.schedule.after(0, Event::Manager(process, ManagerOccurrence::Stop));
+                self.returning.insert(process.host, *back_after_us);
+                self.history.manager_stopped(self.environment.schedule.now());
+                Some(format!("{process} is told to stop"))
+            }
+            Fault::Stranger { host, says } => Some(self.let_a_stranger_speak(*host, *says)),
         }
     }
 
@@ -192,7 +202,9 @@ impl<M: Machines> World<M> {
             | Fault::SyncFails { .. }
             | Fault::ReadFails { .. }
             | Fault::Rot { .. }
-            | Fault::LoseFile { .. } => unreachable!("it does not last"),
+            | Fault::LoseFile { .. }
+            | Fault::StopManager { .. }
+            | Fault::Stranger { .. } => unreachable!("it does not last"),
         }
     }
 
@@ -238,7 +250,11 @@ impl Environment {
 /// The host that a fault is marked at; the whole otherwise.
 fn host_of(fault: &Fault) -> Option<Host> {
     match fault {
-        Fault::Crash { host, .. } | Fault::Pause { host, .. } | Fault::Slow { host, .. } => Some(*host),
+        Fault::Crash { host, .. }
+        | Fault::Pause { host, .. }
+        | Fault::Slow { host, .. }
+        | Fault::Stranger { host, .. } => Some(*host),
+        Fault::StopManager { .. } => Some(Host::Manager),
         Fault::Cut { from, .. } | Fault::Trickle { from, .. } => Some(*from),
         Fault::Stop { worker, .. } | Fault::Rot { worker } | Fault::LoseFile { worker } => {
             Some(Host::Worker(*worker))

@@ -15,7 +15,7 @@ impl<M: Machines> World<M> {
         let storage_failed = self.has_failed(|disk| disk == DiskName::Shared);
         let capable = DiskName::Scratch(self.scenario.capable);
         for (job, setting) in self.scenario.jobs.iter().enumerate() {
-            if self.environment.shared.exists(&setting.output) {
+            if !setting.output_is_taken() && self.environment.shared.exists(&setting.output) {
                 self.due.compute(job, setting);
             }
         }
@@ -53,7 +53,9 @@ impl<M: Machines> World<M> {
             | Fault::FlipOnWire
             | Fault::Weather { .. }
             | Fault::Rot { .. }
-            | Fault::LoseFile { .. } => false,
+            | Fault::LoseFile { .. }
+            | Fault::StopManager { .. }
+            | Fault::Stranger { .. } => false,
         })
     }
 
@@ -71,8 +73,9 @@ impl<M: Machines> World<M> {
             }
             Host::Manager => {
                 for job in 0..self.scenario.jobs.len() {
-                    let output = &self.scenario.jobs[job].output;
-                    if self.history.output_seen[job].is_none() && self.environment.shared.exists(output) {
+                    let setting = &self.scenario.jobs[job];
+                    let is_seen = self.history.output_seen[job].is_some() || setting.output_is_taken();
+                    if !is_seen && self.environment.shared.exists(&setting.output) {
                         self.history.output_seen[job] = Some(self.environment.now());
                         self.judge(|evidence| checker::when_an_output_appears(evidence, job));
                     }

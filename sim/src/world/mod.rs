@@ -13,6 +13,7 @@ mod judging;
 mod machines;
 mod manager;
 mod start;
+mod stranger;
 mod triggers;
 mod worker;
 
@@ -29,11 +30,12 @@ use crate::schedule::Schedule;
 use crate::show::{Observer, Sight};
 use crate::stream::Stream;
 use crate::trace::{Trace, Transcript};
-use crate::workload::HOME;
+use crate::workload::{HOME, InputText, JobSetting};
 use client::ClientProcess;
 use environment::{Computer, Cue, Environment, Event, ManagerOccurrence};
 use manager::ManagerProcess;
 use std::collections::{BTreeMap, BTreeSet};
+use stranger::Stranger;
 use triggers::Triggers;
 use windrow_core::client::ClientTask;
 use windrow_core::job::{JobReport, PathBytes};
@@ -90,6 +92,8 @@ pub struct World<M: Machines> {
     paused: BTreeMap<Host, Vec<Event>>,
     /// Hosts whose process was told to stop, and after how long they start another.
     returning: BTreeMap<Host, u64>,
+    /// Who speaks to the cluster and does not belong to it.
+    strangers: BTreeMap<ProcessId, Stranger>,
     /// Clients that have not heard their end.
     awaited: BTreeSet<Host>,
     history: History,
@@ -188,6 +192,7 @@ impl<M: Machines> World<M> {
             lives: BTreeMap::new(),
             paused: BTreeMap::new(),
             returning: BTreeMap::new(),
+            strangers: BTreeMap::new(),
             awaited,
             history: History::new(scenario.jobs.len()),
             due: Due::default(),
@@ -263,7 +268,12 @@ impl<M: Machines> World<M> {
                     self.start_later(process.host, us);
                 }
             }
-            Some(Process::Manager(_)) | None => {}
+            Some(Process::Manager(_)) => {
+                if let Some(us) = self.returning.remove(&process.host) {
+                    self.start_later(process.host, us);
+                }
+            }
+            None => {}
         }
     }
 
@@ -332,6 +342,7 @@ impl<M: Machines> World<M> {
             }
             Cue::Settled => {
                 self.judge_the_rest();
+                self.send_strangers_away();
                 self.phase = Phase::ShuttingDown;
                 self.start_client(self.scenario.jobs.len() as u16, ClientTask::Shutdown);
             }
@@ -379,10 +390,18 @@ fn shared_storage(scenario: &Scenario) -> FileSystem {
     for directory in directories {
         shared.create_directories(&directory).expect("inputs are apart from each other");
     }
+    let in_the_way: Vec<InputText> = jobs.iter().flat_map(JobSetting::stands_there).collect();
+    for (directory, _) in in_the_way.iter().filter_map(|file| file.path.split_name()) {
+        shared.create_directories(&directory).expect("they are apart from all else");
+    }
     for file in jobs.iter().flat_map(|job| &job.files) {
+        shared.write_file(&file.path, &file.stored(), Time::ZERO).expect("its directory is there");
+    }
+    for file in &in_the_way {
         shared.write_file(&file.path, &file.bytes, Time::ZERO).expect("its directory is there");
     }
     shared.settle();
+    jobs.iter().filter_map(JobSetting::forbidden).for_each(|path| shared.forbid(path));
     shared
 }
 

@@ -9,6 +9,7 @@ use crate::checker::Heard;
 use crate::names::{Host, ProcessId};
 use crate::node::Clock;
 use crate::show::Sight;
+use crate::stranger::CLUSTER;
 use crate::stream::Stream;
 use windrow_core::client::{ClientConfig, ClientInput, ClientTask};
 use windrow_core::ids::{Epoch, Incarnation, SubmissionKey};
@@ -17,8 +18,6 @@ use windrow_core::time::SECOND_US;
 use windrow_core::worker::WorkerConfig;
 use windrow_core::worker::shuffle::ShuffleConfig;
 
-/// The cluster's name in every world.
-const CLUSTER: &str = "sim";
 /// For how long a client tries an absent Manager again.
 const PATIENCE_US: u64 = 60 * SECOND_US;
 
