@@ -11,6 +11,7 @@ mod gzip;
 mod list_inputs;
 mod medium;
 mod partly;
+mod permission;
 mod power;
 mod requests;
 
@@ -108,15 +109,6 @@ impl FileSystem {
             faults: Faults::default(),
             medium: volatile.then(Medium::default),
         }
-    }
-
-    /// Lets nobody open this file, or make anything in this directory.
-    pub fn forbid(&mut self, path: PathBytes) {
-        self.forbidden.insert(path.0);
-    }
-
-    fn is_allowed(&self, path: &PathBytes) -> Result<(), OsError> {
-        if self.forbidden.contains(&path.0) { Err(error(OsErrorKind::PermissionDenied)) } else { Ok(()) }
     }
 
     /// Whether something is there.

@@ -144,46 +144,38 @@ impl Mistake {
 
     /// What the cluster has no right to: a file to read, or a directory to write into.
     pub(super) fn forbidden(self, job: &JobSetting) -> Option<PathBytes> {
-        match self {
-            Mistake::ForbiddenInput => Some(beside(job, "secret")),
-            Mistake::ForbiddenOutput => Some(beside(job, "place")),
-            _ => None,
+        if self == Mistake::ForbiddenInput {
+            Some(beside(job, "secret"))
+        } else {
+            (self == Mistake::ForbiddenOutput).then(|| beside(job, "place"))
         }
     }
 
-    /// Whether it is told by this cause, and by what is named there.
+    /// Whether it is told by this cause.
     pub fn is_told_by(self, cause: &Cause) -> bool {
-        match (self, cause) {
-            (Mistake::NoSuchInput | Mistake::NothingMatches, Cause::InputNotFound { .. })
-            | (Mistake::TooManySplits, Cause::TooManySplits { .. })
-            | (Mistake::OutputExists, Cause::OutputExists { .. })
-            | (
-                Mistake::NoInput
-                | Mistake::EndlessInputs
-                | Mistake::RelativePath
-                | Mistake::EndlessPath
-                | Mistake::EndlessName
-                | Mistake::EndlessCommand
-                | Mistake::NamelessProgram
-                | Mistake::HalfAReducer
-                | Mistake::TooManyReducers
-                | Mistake::EmptySplits
-                | Mistake::RootOutput,
-                Cause::Invalid { .. },
-            ) => true,
-            (mistake, Cause::InputUnreadable { path: _, error }) => match mistake {
-                Mistake::NestedInput => error.kind == OsErrorKind::IsADirectory,
-                Mistake::ForbiddenInput => error.kind == OsErrorKind::PermissionDenied,
-                Mistake::NoGzip => error.kind == OsErrorKind::InvalidData,
-                _ => false,
-            },
-            (mistake, Cause::OutputUnwritable { path: _, error }) => match mistake {
-                Mistake::OutputNowhere => error.kind == OsErrorKind::NotFound,
-                Mistake::OutputBelowFile => error.kind == OsErrorKind::NotADirectory,
-                Mistake::ForbiddenOutput => error.kind == OsErrorKind::PermissionDenied,
-                _ => false,
-            },
-            _ => false,
+        let input = |kind| matches!(cause, Cause::InputUnreadable { error, .. } if error.kind == kind);
+        let output = |kind| matches!(cause, Cause::OutputUnwritable { error, .. } if error.kind == kind);
+        match self {
+            Mistake::NoSuchInput | Mistake::NothingMatches => matches!(cause, Cause::InputNotFound { .. }),
+            Mistake::NestedInput => input(OsErrorKind::IsADirectory),
+            Mistake::ForbiddenInput => input(OsErrorKind::PermissionDenied),
+            Mistake::NoGzip => input(OsErrorKind::InvalidData),
+            Mistake::TooManySplits => matches!(cause, Cause::TooManySplits { .. }),
+            Mistake::NoInput
+            | Mistake::EndlessInputs
+            | Mistake::RelativePath
+            | Mistake::EndlessPath
+            | Mistake::EndlessName
+            | Mistake::EndlessCommand
+            | Mistake::NamelessProgram
+            | Mistake::HalfAReducer
+            | Mistake::TooManyReducers
+            | Mistake::EmptySplits
+            | Mistake::RootOutput => matches!(cause, Cause::Invalid { .. }),
+            Mistake::OutputExists => matches!(cause, Cause::OutputExists { .. }),
+            Mistake::OutputNowhere => output(OsErrorKind::NotFound),
+            Mistake::OutputBelowFile => output(OsErrorKind::NotADirectory),
+            Mistake::ForbiddenOutput => output(OsErrorKind::PermissionDenied),
         }
     }
 }

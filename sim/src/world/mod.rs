@@ -13,6 +13,7 @@ mod judging;
 mod machines;
 mod manager;
 mod start;
+mod storage;
 mod stranger;
 mod triggers;
 mod worker;
@@ -25,20 +26,20 @@ use crate::checker::{self, Due, Heard, History, Violation};
 use crate::disk::FileSystem;
 use crate::names::{Host, ProcessId};
 use crate::network::{Farewell, Network};
-use crate::scenario::{FaultKind, Pace, PlannedFault, Scenario, Trigger};
+use crate::scenario::{Pace, Scenario, Trigger};
 use crate::schedule::Schedule;
 use crate::show::{Observer, Sight};
 use crate::stream::Stream;
 use crate::trace::{Trace, Transcript};
-use crate::workload::{HOME, InputText, JobSetting};
 use client::ClientProcess;
 use environment::{Computer, Cue, Environment, Event, ManagerOccurrence};
 use manager::ManagerProcess;
 use std::collections::{BTreeMap, BTreeSet};
+use storage::shared_storage;
 use stranger::Stranger;
 use triggers::Triggers;
 use windrow_core::client::ClientTask;
-use windrow_core::job::{JobReport, PathBytes};
+use windrow_core::job::JobReport;
 use windrow_core::limits::FETCHER_IDLE_US;
 use windrow_core::time::{SECOND_US, Time};
 use windrow_core::worker::WorkerInput;
@@ -374,35 +375,6 @@ impl Environment {
         };
         self.computers.insert(host, computer);
     }
-}
-
-/// The storage that all see, as it is before the world begins.
-fn shared_storage(scenario: &Scenario) -> FileSystem {
-    let loses_power = |planned: &PlannedFault| planned.fault.kind() == FaultKind::Blackout;
-    let mut shared = FileSystem::volatile(scenario.faults.iter().any(loses_power));
-    let mut directories = vec![PathBytes::from(HOME)];
-    let jobs = &scenario.jobs;
-    directories
-        .extend(jobs.iter().filter_map(|job| job.inputs.first()?.split_name().map(|(parent, _)| parent)));
-    directories
-        .extend(jobs.iter().flat_map(|job| &job.files).filter_map(|file| Some(file.path.split_name()?.0)));
-    directories.extend(jobs.iter().filter(|job| job.files.is_empty()).flat_map(|job| job.inputs.clone()));
-    for directory in directories {
-        shared.create_directories(&directory).expect("inputs are apart from each other");
-    }
-    let in_the_way: Vec<InputText> = jobs.iter().flat_map(JobSetting::stands_there).collect();
-    for (directory, _) in in_the_way.iter().filter_map(|file| file.path.split_name()) {
-        shared.create_directories(&directory).expect("they are apart from all else");
-    }
-    for file in jobs.iter().flat_map(|job| &job.files) {
-        shared.write_file(&file.path, &file.stored(), Time::ZERO).expect("its directory is there");
-    }
-    for file in &in_the_way {
-        shared.write_file(&file.path, &file.bytes, Time::ZERO).expect("its directory is there");
-    }
-    shared.settle();
-    jobs.iter().filter_map(JobSetting::forbidden).for_each(|path| shared.forbid(path));
-    shared
 }
 
 #[cfg(test)]
