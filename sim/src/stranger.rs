@@ -18,6 +18,8 @@ use windrow_core::wire::{MAGIC, PROTOCOL_VERSION, datagram, frame, preamble};
 
 /// The cluster's name in every world.
 pub const CLUSTER: &str = "sim";
+/// That of another.
+pub const ELSEWHERE: &str = "elsewhere";
 /// A job that no Manager has had.
 const NO_JOB: JobId = JobId(u64::MAX / 2);
 
@@ -134,7 +136,7 @@ impl Babble {
                 return words.0;
             }
             Babble::OtherCluster => {
-                return words.and(&Hello { cluster: "elsewhere".into(), role: served }).0;
+                return words.and(&Hello { cluster: ELSEWHERE.into(), role: served }).0;
             }
             Babble::WrongPort => {
                 let role = if is_manager { Role::Fetcher } else { Role::Client };

@@ -207,6 +207,28 @@ fn make_it_spill(job: &mut JobSetting, stream: &mut Stream) {
     }
 }
 
+/// How programs end that fail: by codes that mean something to a shell or to `grep`, and by signals.
+const STATUSES: [ExitStatus; 18] = [
+    ExitStatus::Code(1),
+    ExitStatus::Code(2),
+    ExitStatus::Code(126),
+    ExitStatus::Code(127),
+    ExitStatus::Code(137),
+    ExitStatus::Signal(4),
+    ExitStatus::Signal(6),
+    ExitStatus::Signal(7),
+    ExitStatus::Signal(8),
+    ExitStatus::Signal(9),
+    ExitStatus::Signal(10),
+    ExitStatus::Signal(11),
+    ExitStatus::Signal(13),
+    ExitStatus::Signal(24),
+    ExitStatus::Signal(25),
+    ExitStatus::Signal(31),
+    ExitStatus::Signal(40),
+    ExitStatus::Signal(64),
+];
+
 /// How long a user waits: as likely short as long, up to two seconds.
 fn patience_us(stream: &mut Stream) -> u64 {
     let magnitude = stream.between(10, 21);
@@ -228,10 +250,7 @@ fn functions(stream: &mut Stream, kinds: &BTreeSet<FaultKind>) -> (UserFunction,
         (UserFunction::Identity, UserFunction::Identity),
     ];
     if kinds.contains(&FaultKind::ProgramFails) {
-        let codes = [1, 2, 126, 127, 137].map(ExitStatus::Code);
-        let quit = UserFunction::Quit {
-            status: *stream.pick(&[&codes[..], &[ExitStatus::Signal(9), ExitStatus::Signal(11)]].concat()),
-        };
+        let quit = UserFunction::Quit { status: *stream.pick(&STATUSES) };
         let why = *stream.pick(&[
             OsErrorKind::NotFound,
             OsErrorKind::PermissionDenied,
@@ -290,10 +309,12 @@ fn text(stream: &mut Stream, may_be_poisoned: bool) -> Vec<u8> {
         }
         text.push(b'\n');
     }
-    // Longer than a block of a run, and perhaps than all memory for sorting.
+    // Longer than a block of a run, or even than what is compressed.
     if stream.chance(Ratio::one_in(400)) {
-        let words = stream.between(BLOCK_BYTES as u64, 3 * BLOCK_BYTES as u64) / 2;
-        text.extend((0..words).flat_map(|word| [b'a' + (word % 26) as u8, b'-']));
+        let block_bytes = BLOCK_BYTES as u64;
+        let most_bytes = if stream.chance(Ratio::one_in(5)) { 20 * block_bytes } else { 3 * block_bytes };
+        let pairs = stream.between(most_bytes - 2 * block_bytes, most_bytes) / 2;
+        text.extend((0..pairs).flat_map(|pair| [b'a' + (pair % 26) as u8, b'-']));
         text.push(b'\n');
     }
     if stream.chance(Ratio::one_in(3)) {

@@ -152,7 +152,16 @@ pub fn every_user_hears_the_end(evidence: &Evidence<'_>, job: usize) -> Option<V
 /// and nothing that a terminal would take for an order.
 pub fn a_failure_can_be_read(evidence: &Evidence<'_>, job: usize) -> Option<Violation> {
     let of_jobs = ends(evidence, job).filter_map(|report| report.failure.as_ref());
-    let texts = of_jobs.chain(refusals(evidence, job)).map(ToString::to_string);
+    let told = evidence.history.of_job(job, evidence.scenario).flat_map(|heard| &heard.reports);
+    let while_waiting = told.filter_map(|report| match report {
+        ClientReport::Waiting(failure) => Some(failure),
+        ClientReport::Accepted(_)
+        | ClientReport::Progress(_)
+        | ClientReport::Ended(_)
+        | ClientReport::ShutDown { .. }
+        | ClientReport::Failed(_) => None,
+    });
+    let texts = of_jobs.chain(refusals(evidence, job)).chain(while_waiting).map(ToString::to_string);
     let unreadable = texts.into_iter().find(|text| {
         let mut lines = text.split('\n');
         let stands_alone =

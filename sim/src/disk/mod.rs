@@ -253,6 +253,7 @@ impl FileSystem {
             return Err(error(OsErrorKind::Exists));
         }
         self.parent_is_there(path)?;
+        self.faults.has_room()?;
         let (inode, modified_ns) = (self.next_inode(), nanoseconds(now));
         self.files.insert(inode, File { modified_ns, named: true, opened: 1, ..File::default() });
         if let Some(medium) = &mut self.medium {

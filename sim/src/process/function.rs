@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 use std::io::Write;
 use windrow_core::failure::{ExitStatus, OsError, OsErrorKind};
 use windrow_core::job::{CommandLine, PathBytes};
+use windrow_core::limits::FAILURE_TEXT_BYTES_MAX;
+
+/// Bytes of what is called at length: more than is told of it.
+const LONG: usize = FAILURE_TEXT_BYTES_MAX + 1_000;
 
 /// Which program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,11 +91,16 @@ impl UserFunction {
             UserFunction::Daemon { escapes: true } => vec!["daemon".into(), "--setsid".into()],
             // A grep that finds nothing says so by its code.
             UserFunction::Quit { status: ExitStatus::Code(1) } => vec!["grep".into(), "nothing".into()],
-            UserFunction::Quit { status: ExitStatus::Code(code) } => vec!["exit".into(), code.to_string()],
+            UserFunction::Quit { status: ExitStatus::Code(code) } => {
+                vec!["exit".into(), code.to_string(), "--because".into(), "it's so ".repeat(LONG / 8)]
+            }
             UserFunction::Quit { status: ExitStatus::Signal(number) } => {
                 vec!["die".into(), number.to_string()]
             }
             UserFunction::Missing => vec!["no-such-program".into()],
+            UserFunction::Unstartable { why: why @ OsErrorKind::Other } => {
+                vec![format!("./{}{why:?}", "deep/".repeat(LONG / 5))]
+            }
             UserFunction::Unstartable { why } => vec![format!("./{why:?}")],
         };
         CommandLine { words: words.into_iter().map(|word: String| PathBytes(word.into_bytes())).collect() }
@@ -117,7 +126,7 @@ impl UserFunction {
             ["daemon"] => UserFunction::Daemon { escapes: false },
             ["daemon", "--setsid"] => UserFunction::Daemon { escapes: true },
             ["grep", "nothing"] => UserFunction::Quit { status: ExitStatus::Code(1) },
-            ["exit", code] => UserFunction::Quit { status: ExitStatus::Code(code.parse().ok()?) },
+            ["exit", code, ..] => UserFunction::Quit { status: ExitStatus::Code(code.parse().ok()?) },
             ["die", number] => UserFunction::Quit { status: ExitStatus::Signal(number.parse().ok()?) },
             _ => return None,
         })
@@ -126,10 +135,10 @@ impl UserFunction {
     /// What the system says that cannot start what a command line names.
     pub fn start_error(command: &CommandLine) -> OsError {
         let program = command.words.first().map(ToString::to_string).unwrap_or_default();
-        let (kind, text) = match program.as_str() {
-            "./PermissionDenied" => (OsErrorKind::PermissionDenied, "permission denied"),
-            "./NotExecutable" => (OsErrorKind::NotExecutable, "exec format error"),
-            "./Other" => (OsErrorKind::Other, "text file busy"),
+        let (kind, text) = match program.rsplit('/').next() {
+            Some("PermissionDenied") => (OsErrorKind::PermissionDenied, "permission denied"),
+            Some("NotExecutable") => (OsErrorKind::NotExecutable, "exec format error"),
+            Some("Other") => (OsErrorKind::Other, "text file busy"),
             _ => (OsErrorKind::NotFound, "no such file or directory"),
         };
         OsError { kind, text: text.into() }

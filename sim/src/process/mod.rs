@@ -199,10 +199,10 @@ impl RunningProgram {
         self.printed.extend(output);
         if let Err(status) = result {
             self.ending = Some(status);
-            // In colours, as many programs complain, and with a trace of calls.
+            // In colours and with a trace of calls, as many programs complain, and not in UTF-8.
             let calls = (0..25).map(|call| format!("  called from {call}\n")).collect::<String>();
-            let complaint =
-                format!("{calls}\x1b[31msimulated program\x1b[0m: ends with {status:?}\n").into_bytes();
+            let mut complaint = format!("{calls}\x1b[31msimulated program\x1b[0m: {status:?} ").into_bytes();
+            complaint.extend(b"\xff\n");
             let skipped = complaint.len().saturating_sub(self.stderr.room());
             self.stderr.bytes.extend(&complaint[skipped..]);
         }

@@ -269,6 +269,8 @@ fn own_host(fault: &Fault) -> Option<Host> {
     match fault {
         Fault::Crash { host: host @ (Host::Manager | Host::Worker(_)), .. } => Some(*host),
         Fault::Rot { worker } | Fault::LoseFile { worker } => Some(Host::Worker(*worker)),
+        // The Manager's are the last.
+        Fault::SyncFails { disk: DiskName::Shared, .. } => Some(Host::Manager),
         Fault::DiskFull { disk, .. } | Fault::SyncFails { disk, .. } | Fault::ReadFails { disk, .. } => {
             match disk {
                 DiskName::Scratch(worker) => Some(Host::Worker(*worker)),

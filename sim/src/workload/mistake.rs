@@ -70,6 +70,10 @@ mistakes! {
     OutputBelowFile,
     /// The directory that is to hold the output may not be written.
     ForbiddenOutput,
+    /// It is submitted to the Manager as if that were of another cluster.
+    OtherCluster,
+    /// It is submitted to a worker's port.
+    WrongPort,
 }
 
 impl Mistake {
@@ -107,7 +111,7 @@ impl Mistake {
             }
             Mistake::EmptySplits => *split_bytes = 0,
             Mistake::RootOutput => *output = "/".into(),
-            Mistake::OutputExists => {}
+            Mistake::OutputExists | Mistake::OtherCluster | Mistake::WrongPort => {}
             Mistake::OutputNowhere | Mistake::OutputBelowFile | Mistake::ForbiddenOutput => {
                 *output = beside(job, "place").join("out");
             }
@@ -118,7 +122,7 @@ impl Mistake {
     pub(super) fn stands_there(self, job: &JobSetting) -> Vec<InputText> {
         let (path, bytes) = match self {
             Mistake::NestedInput => (beside(job, "nested").join("inner/text"), b"deep\n".to_vec()),
-            Mistake::ForbiddenInput => (beside(job, "secret"), b"secret\n".to_vec()),
+            Mistake::ForbiddenInput => (beside(job, "user's secret"), b"secret\n".to_vec()),
             Mistake::NoGzip => (beside(job, "plain.gz"), b"plain\n".to_vec()),
             Mistake::TooManySplits => (beside(job, "long"), vec![b'\n'; SPLITS_MAX + 1]),
             Mistake::OutputExists => (job.output.join("part-00000"), b"of yesterday\n".to_vec()),
@@ -137,7 +141,9 @@ impl Mistake {
             | Mistake::TooManyReducers
             | Mistake::EmptySplits
             | Mistake::RootOutput
-            | Mistake::OutputNowhere => return Vec::new(),
+            | Mistake::OutputNowhere
+            | Mistake::OtherCluster
+            | Mistake::WrongPort => return Vec::new(),
         };
         vec![InputText { path, bytes }]
     }
@@ -145,7 +151,7 @@ impl Mistake {
     /// What the cluster has no right to: a file to read, or a directory to write into.
     pub(super) fn forbidden(self, job: &JobSetting) -> Option<PathBytes> {
         if self == Mistake::ForbiddenInput {
-            Some(beside(job, "secret"))
+            Some(beside(job, "user's secret"))
         } else {
             (self == Mistake::ForbiddenOutput).then(|| beside(job, "place"))
         }
@@ -176,6 +182,12 @@ impl Mistake {
             Mistake::OutputNowhere => output(OsErrorKind::NotFound),
             Mistake::OutputBelowFile => output(OsErrorKind::NotADirectory),
             Mistake::ForbiddenOutput => output(OsErrorKind::PermissionDenied),
+            Mistake::OtherCluster => matches!(cause, Cause::OtherCluster { .. }),
+            // Where no worker is, nobody answers.
+            Mistake::WrongPort => matches!(
+                cause,
+                Cause::NotWindrow { .. } | Cause::Unreachable { .. } | Cause::ConnectionLost { .. }
+            ),
         }
     }
 }

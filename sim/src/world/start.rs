@@ -6,11 +6,13 @@ use super::manager::ManagerProcess;
 use super::worker::WorkerProcess;
 use super::{Machines, Process, World};
 use crate::checker::Heard;
+use crate::checker::history::job_of;
 use crate::names::{Host, ProcessId};
 use crate::node::Clock;
 use crate::show::Sight;
-use crate::stranger::CLUSTER;
+use crate::stranger::{CLUSTER, ELSEWHERE};
 use crate::stream::Stream;
+use crate::workload::Mistake;
 use windrow_core::client::{ClientConfig, ClientInput, ClientTask};
 use windrow_core::ids::{Epoch, Incarnation, SubmissionKey};
 use windrow_core::manager::ManagerConfig;
@@ -54,7 +56,8 @@ impl<M: Machines> World<M> {
             incarnation,
             host: host.to_string(),
             slots: setting.slots,
-            shuffle_address: Some(host.shuffle_address()),
+            // Who is alone has nobody to fetch from him, as on one machine.
+            shuffle_address: (self.scenario.workers.len() > 1).then(|| host.shuffle_address()),
             sort_bytes: setting.sort_bytes,
             scratch: format!("/scratch/{index}").as_str().into(),
             seed: self.draw(&format!("seed of {process}")),
@@ -90,9 +93,15 @@ impl<M: Machines> World<M> {
 
     pub(super) fn start_client(&mut self, index: u16, task: ClientTask) -> ProcessId {
         let process = self.new_life(Host::Client(index));
+        let mistake = job_of(process, &self.scenario).and_then(|job| self.scenario.jobs[job].mistake);
+        let cluster = if mistake == Some(Mistake::OtherCluster) { ELSEWHERE } else { CLUSTER };
+        let manager = match mistake {
+            Some(Mistake::WrongPort) => Host::Worker(self.scenario.capable).shuffle_address(),
+            Some(_) | None => Host::Manager.control_address(),
+        };
         let config = ClientConfig {
-            cluster: CLUSTER.into(),
-            manager: Host::Manager.control_address(),
+            cluster: cluster.into(),
+            manager,
             manager_name: "the manager".into(),
             patience_us: PATIENCE_US,
             task,

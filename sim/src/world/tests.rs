@@ -6,6 +6,7 @@ mod toys;
 use super::*;
 use crate::process::UserFunction;
 use crate::scenario::Fault;
+use crate::scenario::FaultKind;
 use std::sync::mpsc;
 use toys::{Leaky, Sound};
 
