@@ -10,6 +10,7 @@ mod files;
 mod gzip;
 mod list_inputs;
 mod medium;
+mod other;
 mod partly;
 mod permission;
 mod power;
@@ -18,6 +19,7 @@ mod requests;
 pub use files::perform_file_request;
 pub use gzip::stored;
 pub use medium::PowerLoss;
+pub use other::Instead;
 pub use partly::{is_durable_file_request, is_durable_write, perform_file_request_partly};
 pub use requests::{OpenFiles, Performed, Volume, Volumes};
 

@@ -1,11 +1,11 @@
 //! How large a scenario is: owns the measure that shrinking lowers, by what a person has to take in.
 
 use super::settings::{self, PLAIN_HEARTBEAT_AND_LEASE_US, PLAIN_SORT_BYTES, PLAIN_SPLIT_BYTES};
-use crate::disk::PowerLoss;
+use crate::disk::{Instead, PowerLoss};
 use crate::network::{Farewell, Weather};
 use crate::node::Clock;
 use crate::process::UserFunction;
-use crate::scenario::{Fault, Moment, Scenario, Trigger};
+use crate::scenario::{Fault, InputChange, Moment, Scenario, Trigger};
 use crate::stranger::Babble;
 use crate::stream::Ratio;
 use crate::workload::JobSetting;
@@ -94,7 +94,12 @@ fn of_job(job: &JobSetting) -> u64 {
         PLAIN_SPLIT_BYTES => 0,
         split_bytes => 20 * bytes.div_ceil(split_bytes) + digits(split_bytes),
     };
-    let ways = [job.cancel_after_us.is_some(), job.again_after_us.is_some(), job.mistake.is_some()];
+    let ways = [
+        job.cancel_after_us.is_some(),
+        job.again_after_us.is_some(),
+        job.is_impatient(),
+        job.mistake.is_some(),
+    ];
     30 * ways.into_iter().map(odd).sum::<u64>()
         + 5 * job.inputs.len() as u64
         + of_function(&job.mapper)
@@ -149,13 +154,23 @@ fn of_fault(fault: &Fault) -> u64 {
         | Fault::DiskFull { for_us, .. } => lasting(for_us),
         Fault::Weather { weather, for_us } => of_weather(weather) + lasting(for_us),
         Fault::SyncFails { times, .. } | Fault::ReadFails { times, .. } => digits((*times).into()),
+        Fault::LoseMount { instead, .. } => match instead {
+            Instead::Nothing => 0,
+            Instead::Mirror => 1,
+        },
+        Fault::ChangeInput { change, .. } => match change {
+            InputChange::Replaced => 0,
+            InputChange::Overwritten => 1,
+            InputChange::Appended => 2,
+        },
+        Fault::ResetConnection { of } => odd(of.is_some()),
         Fault::Stop { .. }
-        | Fault::ResetConnection
         | Fault::HalfOpen
         | Fault::FlipOnWire
         | Fault::Rot { .. }
         | Fault::LoseFile { .. }
-        | Fault::StopManager { .. } => 0,
+        | Fault::StopManager { .. }
+        | Fault::Echo { .. } => 0,
         Fault::Stranger { says, .. } => Babble::ALL.iter().position(|it| it == says).unwrap_or(0) as u64,
     }
 }

@@ -16,7 +16,7 @@ impl<M: Machines> World<M> {
         let capable = DiskName::Scratch(self.scenario.capable);
         for (job, setting) in self.scenario.jobs.iter().enumerate() {
             if !setting.output_is_taken() && self.environment.shared.exists(&setting.output) {
-                self.due.compute(job, setting);
+                self.due.compute(job, setting, &self.history.inputs[job]);
             }
         }
         let evidence = Evidence {
@@ -48,14 +48,17 @@ impl<M: Machines> World<M> {
             | Fault::Slow { .. }
             | Fault::Cut { .. }
             | Fault::Trickle { .. }
-            | Fault::ResetConnection
+            | Fault::ResetConnection { .. }
             | Fault::HalfOpen
             | Fault::FlipOnWire
             | Fault::Weather { .. }
             | Fault::Rot { .. }
             | Fault::LoseFile { .. }
             | Fault::StopManager { .. }
-            | Fault::Stranger { .. } => false,
+            | Fault::Stranger { .. }
+            | Fault::LoseMount { .. }
+            | Fault::ChangeInput { .. }
+            | Fault::Echo { .. } => false,
         })
     }
 
@@ -72,6 +75,11 @@ impl<M: Machines> World<M> {
                 self.violations.extend(lies);
             }
             Host::Manager => {
+                let records = self.environment.journal.last().map_or(0, Vec::len);
+                let seen = std::mem::replace(&mut self.records_seen, records);
+                if records != seen {
+                    self.judge(|evidence| checker::when_records_are_durable(evidence, seen));
+                }
                 for job in 0..self.scenario.jobs.len() {
                     let setting = &self.scenario.jobs[job];
                     let is_seen = self.history.output_seen[job].is_some() || setting.output_is_taken();

@@ -12,16 +12,12 @@ use crate::node::Clock;
 use crate::show::Sight;
 use crate::stranger::{CLUSTER, ELSEWHERE};
 use crate::stream::Stream;
-use crate::workload::Mistake;
+use crate::workload::{Mistake, PATIENCE_US};
 use windrow_core::client::{ClientConfig, ClientInput, ClientTask};
 use windrow_core::ids::{Epoch, Incarnation, SubmissionKey};
 use windrow_core::manager::ManagerConfig;
-use windrow_core::time::SECOND_US;
 use windrow_core::worker::WorkerConfig;
 use windrow_core::worker::shuffle::ShuffleConfig;
-
-/// For how long a client tries an absent Manager again.
-const PATIENCE_US: u64 = 60 * SECOND_US;
 
 impl<M: Machines> World<M> {
     pub(super) fn start_manager(&mut self) {
@@ -29,6 +25,7 @@ impl<M: Machines> World<M> {
             return;
         }
         let process = self.new_life(Host::Manager);
+        self.records_seen = 0;
         let setting = &self.scenario.manager;
         let config = ManagerConfig {
             cluster: CLUSTER.into(),
@@ -93,7 +90,8 @@ impl<M: Machines> World<M> {
 
     pub(super) fn start_client(&mut self, index: u16, task: ClientTask) -> ProcessId {
         let process = self.new_life(Host::Client(index));
-        let mistake = job_of(process, &self.scenario).and_then(|job| self.scenario.jobs[job].mistake);
+        let job = job_of(process, &self.scenario);
+        let mistake = job.and_then(|job| self.scenario.jobs[job].mistake);
         let cluster = if mistake == Some(Mistake::OtherCluster) { ELSEWHERE } else { CLUSTER };
         let manager = match mistake {
             Some(Mistake::WrongPort) => Host::Worker(self.scenario.capable).shuffle_address(),
@@ -103,12 +101,18 @@ impl<M: Machines> World<M> {
             cluster: cluster.into(),
             manager,
             manager_name: "the manager".into(),
-            patience_us: PATIENCE_US,
+            patience_us: job.map_or(PATIENCE_US, |job| self.scenario.jobs[job].patience_us),
             task,
             seed: self.draw(&format!("seed of {process}")),
         };
         let began = self.environment.now();
-        self.history.heard.push(Heard { client: process, began, over: None, reports: Vec::new() });
+        self.history.heard.push(Heard {
+            client: process,
+            began,
+            news: None,
+            over: None,
+            reports: Vec::new(),
+        });
         let machine = M::client(config);
         let client = ClientProcess::start(process, Clock::TRUE, machine, &mut self.environment);
         self.processes.insert(process, Process::Client(client));

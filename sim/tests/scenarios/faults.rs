@@ -4,10 +4,10 @@
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
-use sim::disk::PowerLoss;
+use sim::disk::{Instead, PowerLoss};
 use sim::names::Host;
 use sim::network::{Farewell, MessageKind, Weather};
-use sim::scenario::{DiskName, Fault, Moment, PlannedFault, Trigger};
+use sim::scenario::{DiskName, Fault, InputChange, Moment, PlannedFault, Trigger};
 use sim::stranger::Babble;
 use sim::stream::{Ratio, Span};
 
@@ -34,6 +34,8 @@ fn fault() -> impl Strategy<Value = Fault> {
     let for_us = || option::of(duration_us());
     let farewell = select(vec![Farewell::Close, Farewell::Reset, Farewell::Silence]);
     let unsynced = select(vec![PowerLoss::Lost, PowerLoss::Torn, PowerLoss::Reordered]);
+    let instead = select(vec![Instead::Nothing, Instead::Mirror]);
+    let change = select(vec![InputChange::Overwritten, InputChange::Appended, InputChange::Replaced]);
     prop_oneof![
         4 => (host(), farewell, for_us())
             .prop_map(|(host, farewell, back_after_us)| Fault::Crash { host, farewell, back_after_us }),
@@ -48,7 +50,7 @@ fn fault() -> impl Strategy<Value = Fault> {
         1 => (host(), host(), 1_u64..50, for_us()).prop_map(|(from, to, bytes_per_ms, for_us)| {
             Fault::Trickle { from, to, bytes_per_ms, for_us }
         }),
-        1 => Just(Fault::ResetConnection),
+        1 => option::of(host()).prop_map(|of| Fault::ResetConnection { of }),
         1 => Just(Fault::HalfOpen),
         1 => Just(Fault::FlipOnWire),
         1 => (weather(), for_us()).prop_map(|(weather, for_us)| Fault::Weather { weather, for_us }),
@@ -60,6 +62,12 @@ fn fault() -> impl Strategy<Value = Fault> {
         3 => (0..WORKERS_MAX).prop_map(|worker| Fault::LoseFile { worker }),
         1 => duration_us().prop_map(|back_after_us| Fault::StopManager { back_after_us }),
         1 => (host(), select(Babble::ALL)).prop_map(|(host, says)| Fault::Stranger { host, says }),
+        1 => (0..WORKERS_MAX, instead, duration_us()).prop_map(|(worker, instead, back_after_us)| {
+            Fault::LoseMount { worker, instead, back_after_us }
+        }),
+        1 => (0..JOBS_MAX, change).prop_map(|(job, change)| Fault::ChangeInput { job, change }),
+        1 => (0..WORKERS_MAX, 50_000_u64..2_000_000)
+            .prop_map(|(worker, every_us)| Fault::Echo { worker, every_us }),
     ]
 }
 

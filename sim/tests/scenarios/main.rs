@@ -70,7 +70,8 @@ fn faults_of_every_kind_strike() {
         | FaultKind::ProgramUnstable
         | FaultKind::Cancel
         | FaultKind::SubmitTwice
-        | FaultKind::Mistake => false,
+        | FaultKind::Mistake
+        | FaultKind::Impatience => false,
         FaultKind::CrashWorker
         | FaultKind::StopWorker
         | FaultKind::CrashManager
@@ -90,7 +91,10 @@ fn faults_of_every_kind_strike() {
         | FaultKind::Rot
         | FaultKind::LoseFile
         | FaultKind::StopManager
-        | FaultKind::Stranger => true,
+        | FaultKind::Stranger
+        | FaultKind::OtherStorage
+        | FaultKind::ChangeInput
+        | FaultKind::Echo => true,
     };
     let mut missing: BTreeSet<FaultKind> =
         FaultKind::ALL.iter().copied().filter(|kind| event(&kind)).collect();

@@ -222,3 +222,43 @@ fn after_a_loss_of_power_all_that_is_left_is_durable() {
 fn who_remembers_nothing_cannot_lose_power() {
     FileSystem::default().crash(PowerLoss::Lost, &mut stream(0));
 }
+
+#[test]
+fn what_is_said_to_be_durable_survives_every_loss_of_power_and_nothing_else_does() {
+    let steps: [fn(&mut FileSystem); 4] = [
+        |system| system.sync_file(&path("/d/f")).unwrap(),
+        |system| system.sync_directory(&path("/d")).unwrap(),
+        |system| system.sync_directory(&path("/")).unwrap(),
+        |system| system.write_file(&path("/d/f"), b"other", Time::ZERO).unwrap(),
+    ];
+    for chosen in 0..1_usize << steps.len() {
+        let make = || {
+            let mut system = empty();
+            system.create_directory(&path("/d")).unwrap();
+            write(&mut system, "/d/f", "ab");
+            let due = steps.iter().enumerate().filter(|(index, _)| chosen >> index & 1 == 1);
+            due.for_each(|(_, step)| step(&mut system));
+            system
+        };
+        let whole = [shown(&make())];
+        let survives = [PowerLoss::Lost, PowerLoss::Torn, PowerLoss::Reordered]
+            .into_iter()
+            .all(|loss| outcomes(loss, make) == whole);
+        assert_eq!(make().is_durable(&path("/d/f")), survives, "{chosen:b}");
+    }
+    assert!(!empty().is_durable(&path("/d/f")), "it is not there");
+}
+
+#[test]
+fn what_somebody_else_changes_is_durable_at_once() {
+    for in_place in [true, false] {
+        let mut system = filled(true, &[("/d/f", "old")]);
+        let before = system.identity_at(&path("/d/f")).unwrap();
+        system.change(&path("/d/f"), b"new", in_place, Time::from_us(1)).unwrap();
+        assert!(system.is_durable(&path("/d/f")));
+        let after = system.identity_at(&path("/d/f")).unwrap();
+        assert_eq!((before.inode == after.inode, before == after), (in_place, false));
+        system.crash(PowerLoss::Lost, &mut stream(1));
+        assert_eq!(shown(&system), ["/d", "/d/f=new"]);
+    }
+}

@@ -76,3 +76,32 @@ fn datagrams_are_lost_where_the_edge_is_cut_when_they_leave_or_when_they_arrive(
     let told: Vec<Actor> = pair.events.iter().map(|(actor, _)| *actor).collect();
     assert_eq!(told, [client(), client()]);
 }
+
+#[test]
+fn the_newest_datagram_comes_round_until_it_is_over() {
+    let mut pair = pair(6);
+    pair.network.bind_datagrams(CLIENT.host.control_address(), client());
+    let (from, to) = (CLIENT.host, SERVER.host);
+    pair.network.echo(from, to, 100 * MILLISECOND_US);
+    for number in [1, 2] {
+        pair.network.send_datagram(client(), to.control_address(), &[number], &mut pair.schedule);
+        for _ in 0..3 {
+            let Some(Event::Network(occurrence)) = pair.schedule.pop() else { panic!("it comes round") };
+            pair.happen(occurrence);
+        }
+    }
+    pair.network.shelter(&[from, to], &mut pair.schedule);
+    pair.run();
+    let numbers: Vec<u8> = pair
+        .events
+        .iter()
+        .filter_map(|(_, event)| match event {
+            NetworkEvent::Datagram { bytes, .. } => bytes.first().copied(),
+            NetworkEvent::Accepted { .. }
+            | NetworkEvent::Connected { .. }
+            | NetworkEvent::DialFailed { .. }
+            | NetworkEvent::Closed { .. } => None,
+        })
+        .collect();
+    assert_eq!(numbers, [1, 1, 1, 2, 1, 2, 2], "the first is on its way once more when the second comes");
+}
