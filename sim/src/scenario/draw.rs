@@ -222,7 +222,10 @@ fn fault(stream: &mut Stream, scenario: &Scenario, kind: FaultKind) -> Option<Fa
             let host = if stream.chance(Ratio::one_in(2)) { Host::Manager } else { any };
             Fault::Stranger { host, says: *stream.pick(Babble::ALL) }
         }
-        FaultKind::OtherStorage if worker == scenario.capable => return None,
+        // Who always sees the shared storage leaves the others alone for a while.
+        FaultKind::OtherStorage if worker == scenario.capable => {
+            Fault::Stop { worker, back_after_us: duration(stream) }
+        }
         FaultKind::OtherStorage => {
             let instead = *stream.pick(&[Instead::Nothing, Instead::Mirror]);
             Fault::LoseMount { worker, instead, back_after_us: duration(stream) }
@@ -305,6 +308,11 @@ fn trigger(stream: &mut Stream, scenario: &Scenario, fault: &Fault) -> Trigger {
     let nth = stream.between(1, 1 << magnitude);
     let moment = *stream.pick(&[Moment::Before, Moment::During, Moment::After]);
     let own = own_host(fault);
+    if matches!(fault, Fault::Stop { .. }) && stream.chance(Ratio::one_in(2)) {
+        // Who leaves does so between two tasks, often while those that are left fail at theirs.
+        let kind = "FromWorker::Ended".parse().expect("it is the name of a message");
+        return Trigger::Message { kind, nth: stream.between(1, 8), moment };
+    }
     match stream.below(8) {
         0 | 1 => {
             let any = Host::Worker(stream.below(scenario.workers.len() as u64) as u16);
