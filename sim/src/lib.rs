@@ -20,12 +20,14 @@ pub mod scenario;
 pub mod schedule;
 pub mod show;
 pub mod shrink;
+pub mod stranger;
 pub mod stream;
 pub mod swarm;
 pub mod trace;
 pub mod workload;
 pub mod world;
 
+use checker::{A_LOG_CAN_BE_READ, Violation};
 use scenario::Scenario;
 use world::{CoreMachines, Outcome, Watch, World};
 
@@ -35,6 +37,7 @@ use world::{CoreMachines, Outcome, Watch, World};
 /// If a machine or the world finds itself in a state that must not be, or the scenario makes no sense.
 pub fn run(scenario: Scenario, watch: Watch) -> Outcome {
     let world = World::<CoreMachines>::new(scenario, watch);
-    let (outcome, probes) = probes::heard_while(|| world.run());
-    Outcome { probes, ..outcome }
+    let (mut outcome, heard) = probes::heard_while(|| world.run());
+    outcome.violations.extend(heard.unreadable.map(|line| Violation::new(A_LOG_CAN_BE_READ, line)));
+    Outcome { probes: heard.marks, ..outcome }
 }

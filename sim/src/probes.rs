@@ -1,4 +1,5 @@
-//! Rare branches: owns the list of marks that machines make where they seldom go, and hears which a run has come by.
+//! Rare branches: owns the list of marks that machines make where they seldom go, and hears which a run has come by. Reads
+//! the log that an operator would read as well.
 //!
 //! A swarm is worth what it has tried: one that misses a mark of the list fails, unless the list says why it must. Hearing
 //! changes nothing in a run.
@@ -8,12 +9,14 @@ mod list;
 pub use list::{ALL, Probe};
 
 use std::collections::BTreeSet;
+use std::fmt::{self, Write};
 #[expect(
     clippy::disallowed_types,
     reason = "a subscriber is shared; what it heard is read after the run, never by it"
 )]
 use std::sync::Mutex;
 use std::sync::{Arc, PoisonError};
+use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Dispatch, Event, Metadata, Subscriber};
@@ -21,12 +24,24 @@ use tracing::{Dispatch, Event, Metadata, Subscriber};
 /// Where core's marks are addressed to.
 const TARGET: &str = "probe";
 
-/// Runs something, and gives the marks that were made on this thread meanwhile.
-pub fn heard_while<T>(run: impl FnOnce() -> T) -> (T, BTreeSet<&'static str>) {
-    let heard = Heard::default();
-    let result = tracing::dispatcher::with_default(&Dispatch::new(heard.clone()), run);
-    let marks = std::mem::take(&mut *heard.0.lock().unwrap_or_else(PoisonError::into_inner));
-    (result, marks)
+/// Whose log an operator reads.
+const LOGGED: &str = "windrow_core";
+
+/// What was heard of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// The marks that were made.
+    pub marks: BTreeSet<&'static str>,
+    /// A line of the log that is none, for it would break a terminal or stands on two.
+    pub unreadable: Option<String>,
+}
+
+/// Runs something, and gives what was heard on this thread meanwhile.
+pub fn heard_while<T>(run: impl FnOnce() -> T) -> (T, Heard) {
+    let listener = Listener::default();
+    let result = tracing::dispatcher::with_default(&Dispatch::new(listener.clone()), run);
+    let heard = std::mem::take(&mut *listener.0.lock().unwrap_or_else(PoisonError::into_inner));
+    (result, heard)
 }
 
 #[derive(Clone, Default)]
@@ -34,20 +49,37 @@ pub fn heard_while<T>(run: impl FnOnce() -> T) -> (T, BTreeSet<&'static str>) {
     clippy::disallowed_types,
     reason = "a subscriber is shared; what it heard is read after the run, never by it"
 )]
-struct Heard(Arc<Mutex<BTreeSet<&'static str>>>);
+struct Listener(Arc<Mutex<Heard>>);
 
-impl Subscriber for Heard {
+/// A line of a log, as it is put together.
+#[derive(Default)]
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        write!(self.0, "{field}={value:?} ").expect("a string takes all");
+    }
+}
+
+impl Subscriber for Listener {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        if metadata.target() == TARGET { Interest::always() } else { Interest::never() }
+        if self.enabled(metadata) { Interest::always() } else { Interest::never() }
     }
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target() == TARGET
+        metadata.target() == TARGET || metadata.target().starts_with(LOGGED)
     }
 
     fn event(&self, event: &Event<'_>) {
+        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if event.metadata().target() == TARGET {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(event.metadata().name());
+            heard.marks.insert(event.metadata().name());
+            return;
+        }
+        let mut line = Line::default();
+        event.record(&mut line);
+        if line.0.chars().any(char::is_control) {
+            heard.unreadable.get_or_insert(line.0);
         }
     }
 
@@ -74,7 +106,13 @@ mod tests {
             tracing::info!("something else");
             7
         });
-        assert_eq!((result, heard), (7, BTreeSet::from(["one"])));
-        assert_eq!(heard_while(|| ()).1, BTreeSet::new());
+        assert_eq!((result, heard), (7, Heard { marks: BTreeSet::from(["one"]), unreadable: None }));
+        assert_eq!(heard_while(|| ()).1, Heard::default());
+    }
+
+    #[test]
+    fn a_line_of_the_log_that_is_two_is_heard() {
+        let (_, heard) = heard_while(|| tracing::info!(target: LOGGED, "one\ntwo"));
+        assert_eq!(heard.unreadable.as_deref(), Some("message=one\ntwo "));
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! Knows nothing of splits, attempts or workers, and shares no code with core.
 
-use crate::process::{Computation, ExitCode, UserFunction};
+use crate::process::{Computation, UserFunction};
 use crate::stream::Stream;
+use windrow_core::failure::ExitStatus;
 
 /// The output of a job over `inputs`: its parts with reducers, one piece without; or how a program of it failed.
 pub fn map_reduce(
@@ -11,7 +12,7 @@ pub fn map_reduce(
     mapper: &UserFunction,
     reducer: Option<&UserFunction>,
     reducers: u32,
-) -> Result<Vec<Vec<u8>>, ExitCode> {
+) -> Result<Vec<Vec<u8>>, ExitStatus> {
     let mapped = inputs.iter().map(|input| apply(mapper, input)).collect::<Result<Vec<_>, _>>()?;
     let Some(reducer) = reducer else { return Ok(vec![mapped.concat()]) };
     let mut partitions = vec![Vec::new(); reducers as usize];
@@ -29,7 +30,7 @@ pub fn map_reduce(
 }
 
 /// What a program prints that is given all of `input`, and has no bad luck.
-fn apply(function: &UserFunction, input: &[u8]) -> Result<Vec<u8>, ExitCode> {
+fn apply(function: &UserFunction, input: &[u8]) -> Result<Vec<u8>, ExitStatus> {
     let function = match function {
         UserFunction::Flaky { .. } => UserFunction::Identity,
         steady => steady.clone(),
@@ -73,6 +74,6 @@ mod tests {
         let inputs: [&[u8]; 2] = [b"z\na", b"b"];
         assert_eq!(map_reduce(&inputs, &UserFunction::Identity, None, 0), Ok(vec![b"z\nab".to_vec()]));
         let fails = UserFunction::FailOn { word: "a".into() };
-        assert_eq!(map_reduce(&inputs, &fails, None, 0), Err(ExitCode(3)));
+        assert_eq!(map_reduce(&inputs, &fails, None, 0), Err(ExitStatus::Code(3)));
     }
 }

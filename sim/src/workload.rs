@@ -1,12 +1,18 @@
 //! What users ask for: owns the jobs of a scenario with their input, generated from a seed.
 
+mod mistake;
+
+pub use mistake::Mistake;
+
+use crate::disk::stored;
 use crate::process::UserFunction;
 use crate::scenario::FaultKind;
 use crate::stream::{Ratio, Stream};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use windrow_core::failure::{ExitStatus, OsErrorKind};
 use windrow_core::job::{JobSpecification, PathBytes};
-use windrow_core::limits::SORT_BYTES_MIN;
+use windrow_core::limits::{BLOCK_BYTES, SORT_BYTES_MIN};
 use windrow_core::time::{MILLISECOND_US, SECOND_US};
 
 /// Where programs start.
@@ -20,9 +26,16 @@ pub const PATIENCE_US: u64 = 60 * SECOND_US;
 pub struct InputText {
     /// Where.
     pub path: PathBytes,
-    /// What it holds.
+    /// What it holds, through gunzip where it is called `.gz`.
     #[serde(with = "serde_bytes")]
     pub bytes: Vec<u8>,
+}
+
+impl InputText {
+    /// What stands on the disk.
+    pub fn stored(&self) -> Vec<u8> {
+        stored(&self.path, &self.bytes)
+    }
 }
 
 /// A job and its client.
@@ -53,6 +66,8 @@ pub struct JobSetting {
     pub split_bytes: u64,
     /// Whether output is synced.
     pub sync: bool,
+    /// What its user gets wrong, so that it cannot be run.
+    pub mistake: Option<Mistake>,
 }
 
 impl JobSetting {
@@ -80,14 +95,40 @@ impl JobSetting {
             | UserFunction::Abandon { .. }
             | UserFunction::Hang { .. }
             | UserFunction::Unstable
-            | UserFunction::Missing => false,
+            | UserFunction::Daemon { .. }
+            | UserFunction::Missing
+            | UserFunction::Unstartable { .. } => false,
+            UserFunction::Quit { status } => status.is_success(),
         };
         let reducer = self.reducer.as_ref();
         strange(&self.mapper) || reducer.is_some_and(|it| strange(it) || *it == UserFunction::Unstable)
     }
 
+    /// Files that are there because of what its user gets wrong, and stay as they are.
+    pub fn stands_there(&self) -> Vec<InputText> {
+        self.mistake.map(|mistake| mistake.stands_there(self)).unwrap_or_default()
+    }
+
+    /// What the cluster may not read, or not write into.
+    pub fn forbidden(&self) -> Option<PathBytes> {
+        self.mistake.and_then(|mistake| mistake.forbidden(self))
+    }
+
+    /// Whether something stands where its output is to go, so that none of its own can show.
+    pub fn output_is_taken(&self) -> bool {
+        self.mistake == Some(Mistake::OutputExists)
+    }
+
     /// What the client submits.
     pub fn specification(&self) -> JobSpecification {
+        let mut specification = self.right_specification();
+        if let Some(mistake) = self.mistake {
+            mistake.spoil(self, &mut specification);
+        }
+        specification
+    }
+
+    fn right_specification(&self) -> JobSpecification {
         JobSpecification {
             name: self.output.to_string(),
             inputs: self.inputs.clone(),
@@ -114,9 +155,12 @@ fn job(stream: &mut Stream, index: u64, kinds: &BTreeSet<FaultKind>) -> JobSetti
     let (mapper, reducer) = functions(stream, kinds);
     let directory = PathBytes::from(format!("/shared/in {index}").as_str());
     let files: Vec<InputText> = (0..stream.between(0, 4))
-        .map(|file| InputText {
-            path: directory.join(format!("text-{file}")),
-            bytes: text(stream, kinds.contains(&FaultKind::ProgramFails)),
+        .map(|file| {
+            let suffix = if stream.chance(Ratio::one_in(12)) { ".gz" } else { "" };
+            InputText {
+                path: directory.join(format!("text-{file}{suffix}")),
+                bytes: text(stream, kinds.contains(&FaultKind::ProgramFails)),
+            }
         })
         .collect();
     // Some thirty splits at the most: more cost time and show nothing new.
@@ -142,6 +186,7 @@ fn job(stream: &mut Stream, index: u64, kinds: &BTreeSet<FaultKind>) -> JobSetti
         reducers,
         split_bytes,
         sync: stream.chance(Ratio::one_in(2)),
+        mistake: None,
         files,
     };
     // What is spilled does not lie long: a disk that rots meets it only where it is sought.
@@ -155,6 +200,9 @@ fn job(stream: &mut Stream, index: u64, kinds: &BTreeSet<FaultKind>) -> JobSetti
     }
     if job.hangs() {
         job.cancel_after_us.get_or_insert_with(|| patience_us(stream));
+    }
+    if kinds.contains(&FaultKind::Mistake) && stream.chance(Ratio::one_in(2)) {
+        job.mistake = Some(*stream.pick(Mistake::ALL));
     }
     job
 }
@@ -175,6 +223,28 @@ fn make_it_spill(job: &mut JobSetting, stream: &mut Stream) {
     }
 }
 
+/// How programs end that fail: by codes that mean something to a shell or to `grep`, and by signals.
+const STATUSES: [ExitStatus; 18] = [
+    ExitStatus::Code(1),
+    ExitStatus::Code(2),
+    ExitStatus::Code(126),
+    ExitStatus::Code(127),
+    ExitStatus::Code(137),
+    ExitStatus::Signal(4),
+    ExitStatus::Signal(6),
+    ExitStatus::Signal(7),
+    ExitStatus::Signal(8),
+    ExitStatus::Signal(9),
+    ExitStatus::Signal(10),
+    ExitStatus::Signal(11),
+    ExitStatus::Signal(13),
+    ExitStatus::Signal(24),
+    ExitStatus::Signal(25),
+    ExitStatus::Signal(31),
+    ExitStatus::Signal(40),
+    ExitStatus::Signal(64),
+];
+
 /// How long a user waits: as likely short as long, up to two seconds.
 fn patience_us(stream: &mut Stream) -> u64 {
     let magnitude = stream.between(10, 21);
@@ -184,6 +254,11 @@ fn patience_us(stream: &mut Stream) -> u64 {
 /// Mapper and reducer: well-behaved ones mostly; those that misbehave only where the seed has them.
 fn functions(stream: &mut Stream, kinds: &BTreeSet<FaultKind>) -> (UserFunction, UserFunction) {
     let (poison, some) = (|| "poison".to_string(), Ratio::one_in(400));
+    if stream.chance(Ratio::one_in(30)) {
+        let daemon = UserFunction::Daemon { escapes: stream.chance(Ratio::one_in(2)) };
+        let pairs = [(daemon.clone(), UserFunction::Identity), (UserFunction::KeyByFirstByte, daemon)];
+        return stream.pick(&pairs).clone();
+    }
     let mut pairs = vec![
         (UserFunction::CountWords, UserFunction::Sum),
         (UserFunction::CountWords, UserFunction::Sum),
@@ -191,12 +266,23 @@ fn functions(stream: &mut Stream, kinds: &BTreeSet<FaultKind>) -> (UserFunction,
         (UserFunction::Identity, UserFunction::Identity),
     ];
     if kinds.contains(&FaultKind::ProgramFails) {
+        let quit = UserFunction::Quit { status: *stream.pick(&STATUSES) };
+        let why = *stream.pick(&[
+            OsErrorKind::NotFound,
+            OsErrorKind::PermissionDenied,
+            OsErrorKind::NotExecutable,
+            OsErrorKind::Other,
+        ]);
+        let unstartable = UserFunction::Unstartable { why };
         pairs.extend([
             (UserFunction::FailOn { word: poison() }, UserFunction::Identity),
             (UserFunction::KeyByFirstByte, UserFunction::FailOn { word: poison() }),
             (UserFunction::Abandon { bytes: stream.below(9) }, UserFunction::Identity),
             (UserFunction::Flaky { ratio: some }, UserFunction::Flaky { ratio: some }),
             (UserFunction::Identity, UserFunction::Missing),
+            (quit.clone(), UserFunction::Identity),
+            (UserFunction::KeyByFirstByte, quit),
+            (unstartable, UserFunction::Identity),
         ]);
     }
     if kinds.contains(&FaultKind::ProgramHangs) {
@@ -237,6 +323,14 @@ fn text(stream: &mut Stream, may_be_poisoned: bool) -> Vec<u8> {
         if may_be_poisoned && stream.chance(Ratio::one_in(500)) {
             text.extend(b" poison");
         }
+        text.push(b'\n');
+    }
+    // Longer than a block of a run, or even than what is compressed.
+    if stream.chance(Ratio::one_in(400)) {
+        let block_bytes = BLOCK_BYTES as u64;
+        let most_bytes = if stream.chance(Ratio::one_in(5)) { 20 * block_bytes } else { 3 * block_bytes };
+        let pairs = stream.between(most_bytes - 2 * block_bytes, most_bytes) / 2;
+        text.extend((0..pairs).flat_map(|pair| [b'a' + (pair % 26) as u8, b'-']));
         text.push(b'\n');
     }
     if stream.chance(Ratio::one_in(3)) {

@@ -270,8 +270,10 @@ impl Machine for MapAttempt {
     }
 
     fn handle_timeout(&mut self, now: Time) {
-        self.base.time_is(now);
-        self.advance(now);
+        if self.base.program.deadline().is_some_and(|deadline| deadline <= now) {
+            self.base.time_is(now);
+            self.advance(now);
+        }
     }
 
     fn poll_output(&mut self) -> Option<AttemptOutput> {

@@ -35,7 +35,11 @@ impl Due {
 pub(super) fn output_of(job: &JobSetting, files: &[InputText]) -> Option<Parts> {
     let inputs: Vec<&[u8]> = files.iter().map(|file| file.bytes.as_slice()).collect();
     let reducer = job.reducer.as_ref();
-    if reducer == Some(&UserFunction::Missing) {
+    let is_started = |function: &UserFunction| {
+        !matches!(function, UserFunction::Missing | UserFunction::Unstartable { .. })
+    };
+    let maps = !job.files.is_empty();
+    if job.mistake.is_some() || !reducer.is_none_or(is_started) || (maps && !is_started(&job.mapper)) {
         return None;
     }
     if let UserFunction::Abandon { bytes } = job.mapper {

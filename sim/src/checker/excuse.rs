@@ -19,10 +19,16 @@ pub enum Excuse {
     NoScratch,
     /// The power failed, and the job had not asked for its output to be synced.
     NotSynced,
+    /// The power failed before the removal of staging was durable, and it is there again.
+    Resurrected,
     /// Its program fails by itself.
     Program,
     /// Its user gave it up.
     Cancelled,
+    /// The Manager was told to stop, and cancelled it.
+    ManagerStopped,
+    /// Its user asked for what cannot be done, and is told so.
+    Mistake,
     /// Somebody wrote to its input: the job may fail by it, and say so.
     InputChanged,
     /// Workers saw other storage in place of the shared one, and the capable one was not in service.
@@ -38,8 +44,11 @@ impl fmt::Display for Excuse {
             Excuse::StorageFailed => "the shared storage failed",
             Excuse::NoScratch => "scratch failed, and the capable worker was not in service",
             Excuse::NotSynced => "the power failed and the job does not sync",
+            Excuse::Resurrected => "the power failed before a removal was durable",
             Excuse::Program => "the job's program fails",
             Excuse::Cancelled => "the user gave the job up",
+            Excuse::ManagerStopped => "the Manager was told to stop",
+            Excuse::Mistake => "the user asked for what cannot be done",
             Excuse::InputChanged => "the job's input was written to",
             Excuse::NotShared => "only workers without the shared storage were in service",
             Excuse::Impatient => "the client heard nothing for longer than it bears",
@@ -52,7 +61,9 @@ pub(super) fn for_failure(evidence: &Evidence<'_>, job: usize, cause: &Cause) ->
     let setting = &evidence.scenario.jobs[job];
     let forgotten = evidence.history.may_be_forgotten(job, evidence.scenario);
     let excuse = match cause {
+        cause if setting.mistake.is_some_and(|mistake| mistake.is_told_by(cause)) => Excuse::Mistake,
         Cause::Cancelled if setting.cancel_after_us.is_some() => Excuse::Cancelled,
+        Cause::ManagerStopped if !evidence.history.manager_stops.is_empty() => Excuse::ManagerStopped,
         // What an earlier life has published, or had under way, is in the way of the same job of a later one.
         Cause::OutputExists { .. } | Cause::ConnectionLost { .. } if forgotten => Excuse::Forgotten,
         Cause::OutputUnwritable { .. }
@@ -96,6 +107,7 @@ fn is_out_of_service(evidence: &Evidence<'_>, job: usize) -> bool {
         FaultKind::CrashWorker,
         FaultKind::StopWorker,
         FaultKind::CrashManager,
+        FaultKind::StopManager,
         FaultKind::Blackout,
         FaultKind::Pause,
         FaultKind::Slow,
@@ -126,5 +138,8 @@ pub(super) fn for_a_torn_output(evidence: &Evidence<'_>, job: usize) -> Option<E
 
 /// Why staging may stay behind.
 pub(super) fn for_leftovers(evidence: &Evidence<'_>) -> Option<Excuse> {
+    if evidence.struck.contains(&FaultKind::Blackout) {
+        return Some(Excuse::Resurrected);
+    }
     (!evidence.history.manager_deaths.is_empty()).then_some(Excuse::Forgotten)
 }

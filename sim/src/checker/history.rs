@@ -29,6 +29,8 @@ pub struct History {
     pub heard: Vec<Heard>,
     /// When a Manager's process was killed.
     pub manager_deaths: Vec<Time>,
+    /// When a Manager was told to stop.
+    pub manager_stops: Vec<Time>,
     /// When the capable worker was registered first.
     pub capable_registered: Option<Time>,
     /// What the files of each job's input held, from the beginning and after each change, by index.
@@ -49,6 +51,11 @@ impl History {
         self.manager_deaths.push(now);
     }
 
+    /// A Manager is told to stop.
+    pub fn manager_stopped(&mut self, now: Time) {
+        self.manager_stops.push(now);
+    }
+
     /// The lives of the clients of a job.
     pub fn of_job(&self, job: usize, scenario: &Scenario) -> impl Iterator<Item = &Heard> {
         self.heard.iter().filter(move |heard| job_of(heard.client, scenario) == Some(job))
@@ -60,10 +67,11 @@ impl History {
         (job_of(last.client, scenario).is_none()).then(|| last.reports.last()).flatten()
     }
 
-    /// Whether a Manager died since the job was first submitted, so that it may know nothing of it.
+    /// Whether a Manager died or stopped since the job was first submitted, so that the next may know nothing of it.
     pub fn may_be_forgotten(&self, job: usize, scenario: &Scenario) -> bool {
         let began = self.of_job(job, scenario).map(|heard| heard.began).min();
-        began.is_some_and(|began| self.manager_deaths.iter().any(|died| *died >= began))
+        let mut ends = self.manager_deaths.iter().chain(&self.manager_stops);
+        began.is_some_and(|began| ends.any(|end| *end >= began))
     }
 }
 

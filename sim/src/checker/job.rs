@@ -1,6 +1,6 @@
 //! Promises about jobs: what their users find, and what they are told.
 
-use super::excuse::{self, Excuse};
+use super::excuse;
 use super::{Evidence, Heard, Violation, due, end_of, lost_the_manager};
 use crate::process::UserFunction;
 use crate::scenario::FaultKind;
@@ -15,7 +15,7 @@ use windrow_core::job::{JobReport, PathBytes};
 /// for byte. (Exactly one attempt of each task is in it, or none.)
 pub fn what_is_visible_is_whole_and_right(evidence: &Evidence<'_>, job: usize) -> Option<Violation> {
     let (setting, shared) = (&evidence.scenario.jobs[job], evidence.shared);
-    if !shared.exists(&setting.output) || excuse::for_a_torn_output(evidence, job).is_some() {
+    if !is_visible(evidence, job) || excuse::for_a_torn_output(evidence, job).is_some() {
         return None;
     }
     let wrong = |detail: String| {
@@ -62,7 +62,7 @@ pub fn who_hears_of_success_finds_the_output(evidence: &Evidence<'_>, job: usize
     let setting = &evidence.scenario.jobs[job];
     let report = ends(evidence, job).find(|report| report.failure.is_none())?;
     let torn = excuse::for_a_torn_output(evidence, job).is_some();
-    (!torn && !evidence.shared.exists(&setting.output)).then(|| {
+    (!torn && !is_visible(evidence, job)).then(|| {
         let detail = format!("{} succeeded, and {} is not there", report.name, setting.output);
         Violation::new("who hears of success finds the output", detail)
     })
@@ -89,8 +89,16 @@ pub fn a_failed_job_shows_nothing(evidence: &Evidence<'_>, job: usize) -> Option
         Some(failure) => !matches!(failure.cause, windrow_core::failure::Cause::OutputNotSynced { .. }),
         None => false,
     });
-    (failed && !forgotten && evidence.shared.exists(output))
+    (failed && !forgotten && is_visible(evidence, job))
         .then(|| Violation::new("a failed job shows nothing", format!("{output} is there")))
+}
+
+/// Who asks for what cannot be done is never told that it was.
+pub fn a_mistake_is_not_glossed_over(evidence: &Evidence<'_>, job: usize) -> Option<Violation> {
+    let mistake = evidence.scenario.jobs[job].mistake?;
+    let report = ends(evidence, job).find(|report| report.failure.is_none())?;
+    let detail = format!("{} succeeded in spite of {mistake:?}", report.name);
+    Some(Violation::new("a mistake is not glossed over", detail))
 }
 
 /// Who submits a job again, because he does not know whether it arrived, has it run once.
@@ -157,8 +165,19 @@ pub fn every_user_hears_the_end(evidence: &Evidence<'_>, job: usize) -> Option<V
 /// and nothing that a terminal would take for an order.
 pub fn a_failure_can_be_read(evidence: &Evidence<'_>, job: usize) -> Option<Violation> {
     let of_jobs = ends(evidence, job).filter_map(|report| report.failure.as_ref());
-    let texts =
-        of_jobs.chain(refusals(evidence, job).map(|(_, _, failure)| failure)).map(ToString::to_string);
+    let told = evidence.history.of_job(job, evidence.scenario).flat_map(|heard| &heard.reports);
+    let while_waiting = told.filter_map(|report| match report {
+        ClientReport::Waiting(failure) => Some(failure),
+        ClientReport::Accepted(_)
+        | ClientReport::Progress(_)
+        | ClientReport::Ended(_)
+        | ClientReport::ShutDown { .. }
+        | ClientReport::Failed(_) => None,
+    });
+    let texts = of_jobs
+        .chain(refusals(evidence, job).map(|(_, _, failure)| failure))
+        .chain(while_waiting)
+        .map(ToString::to_string);
     let unreadable = texts.into_iter().find(|text| {
         let mut lines = text.split('\n');
         let stands_alone =
@@ -173,6 +192,7 @@ pub fn a_failure_can_be_read(evidence: &Evidence<'_>, job: usize) -> Option<Viol
 pub fn nothing_is_left_beside_the_output(evidence: &Evidence<'_>) -> Option<Violation> {
     let Evidence { scenario, shared, .. } = evidence;
     let root = PathBytes::from("/shared");
+    let in_the_way: Vec<_> = scenario.jobs.iter().flat_map(JobSetting::stands_there).collect();
     let known = |path: &PathBytes| {
         let below = |directory: &PathBytes| path == directory || path.0.starts_with(&directory.join("").0);
         scenario.jobs.iter().any(|job| {
@@ -181,21 +201,21 @@ pub fn nothing_is_left_beside_the_output(evidence: &Evidence<'_>) -> Option<Viol
                 job.files.first().map_or(job.inputs.first().cloned(), |file| Some(file.path.split_name()?.0));
             input || below(&job.output) || directory.as_ref() == Some(path)
         }) || path.0 == HOME.as_bytes()
+            || in_the_way.iter().any(|file| file.path == *path || file.path.0.starts_with(&path.join("").0))
     };
     let is_staging = |path: &PathBytes| path.0.strip_prefix(b"/shared/.").is_some();
-    let excused = excuse::for_leftovers(evidence) == Some(Excuse::Forgotten);
+    let excused = excuse::for_leftovers(evidence).is_some();
     let strange: Vec<PathBytes> = shared
         .tree(&root)
         .into_iter()
         .filter(|path| !(known(path) || (excused && is_staging(path))))
         .collect();
-    let changed = evidence
-        .history
-        .inputs
-        .iter()
-        .filter_map(|versions| versions.last())
-        .flatten()
-        .find(|file| shared.contents(&file.path) != Ok(&file.bytes));
+    let inputs = evidence.history.inputs.iter().filter_map(|versions| versions.last()).flatten();
+    let changed = inputs
+        .filter(|file| shared.contents(&file.path) != Ok(&file.stored()))
+        .chain(in_the_way.iter().filter(|file| shared.contents(&file.path) != Ok(&file.bytes)))
+        .map(|file| &file.path)
+        .next();
     (!strange.is_empty() || changed.is_some())
         .then(|| Violation::new("nothing is left beside the output", format!("{strange:?}, {changed:?}")))
 }
@@ -234,19 +254,28 @@ fn ends<'a>(evidence: &Evidence<'a>, job: usize) -> impl Iterator<Item = &'a Job
     evidence.history.of_job(job, evidence.scenario).filter_map(|heard| end_of(&heard.reports))
 }
 
+/// Whether an output of the job can be seen.
+fn is_visible(evidence: &Evidence<'_>, job: usize) -> bool {
+    let setting = &evidence.scenario.jobs[job];
+    !setting.output_is_taken() && evidence.shared.exists(&setting.output)
+}
+
 /// Whether a program of the job fails by itself, or might.
 pub(super) fn may_fail(evidence: &Evidence<'_>, job: usize) -> bool {
     let (job, versions) = (&evidence.scenario.jobs[job], &evidence.history.inputs[job]);
     let any_input = versions.iter().flatten().any(|file| !file.bytes.is_empty());
     let of = |function: &UserFunction| match function {
-        UserFunction::Flaky { .. } | UserFunction::Missing => true,
+        UserFunction::Flaky { .. } | UserFunction::Missing | UserFunction::Unstartable { .. } => true,
         UserFunction::Abandon { .. } => any_input,
-        UserFunction::FailOn { .. } => versions.iter().any(|files| due::output_of(job, files).is_none()),
+        UserFunction::FailOn { .. } | UserFunction::Quit { .. } => {
+            versions.iter().any(|files| due::output_of(job, files).is_none())
+        }
         UserFunction::Identity
         | UserFunction::CountWords
         | UserFunction::Multiply { .. }
         | UserFunction::Sum
         | UserFunction::KeyByFirstByte
+        | UserFunction::Daemon { .. }
         | UserFunction::Hang { .. }
         | UserFunction::Unstable => false,
     };

@@ -30,6 +30,10 @@ pub const EVERY_RUN_ENDS: &str = "every run ends";
 /// A machine never finds itself in a state that must not be: it would rather die than go on with it.
 pub const NO_MACHINE_PANICS: &str = "no machine panics";
 
+/// Who reads a log reads lines, whatever users, programs and strangers have put into them: each entry is one, and nothing in
+/// it is an order to a terminal.
+pub const A_LOG_CAN_BE_READ: &str = "a log can be read";
+
 /// Something that should never be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
@@ -100,6 +104,7 @@ pub fn at_rest(
         violations.extend(job::who_hears_of_success_finds_the_output(evidence, job));
         violations.extend(job::failures_are_the_programs_own(evidence, job));
         violations.extend(job::a_failed_job_shows_nothing(evidence, job));
+        violations.extend(job::a_mistake_is_not_glossed_over(evidence, job));
         violations.extend(job::one_key_is_one_job(evidence, job));
         violations.extend(job::an_end_is_final(evidence, job));
         violations.extend(job::a_failure_can_be_read(evidence, job));

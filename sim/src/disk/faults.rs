@@ -27,6 +27,11 @@ impl Faults {
         fits
     }
 
+    /// Whether a new file has a place.
+    pub fn has_room(&self) -> Result<(), OsError> {
+        if self.room_bytes == Some(0) { Err(error(OsErrorKind::NoSpace)) } else { Ok(()) }
+    }
+
     /// Whether a sync fails.
     pub fn strike_sync(&mut self) -> Result<(), OsError> {
         strike(&mut self.failing_syncs)

@@ -7,14 +7,17 @@
 
 mod faults;
 mod files;
+mod gzip;
 mod list_inputs;
 mod medium;
 mod other;
 mod partly;
+mod permission;
 mod power;
 mod requests;
 
 pub use files::perform_file_request;
+pub use gzip::stored;
 pub use medium::PowerLoss;
 pub use other::Instead;
 pub use partly::{is_durable_file_request, is_durable_write, perform_file_request_partly};
@@ -22,7 +25,7 @@ pub use requests::{OpenFiles, Performed, Volume, Volumes};
 
 use faults::Faults;
 use medium::{Medium, Place, ROOT, write_into};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use windrow_core::failure::{OsError, OsErrorKind};
 use windrow_core::job::{FileIdentity, PathBytes};
 use windrow_core::time::Time;
@@ -60,6 +63,8 @@ pub struct FileSystem {
     entries: BTreeMap<Vec<u8>, Entry>,
     files: BTreeMap<Inode, File>,
     inodes: u64,
+    /// What may not be read, or not written into.
+    forbidden: BTreeSet<Vec<u8>>,
     faults: Faults,
     /// What would be left without power; `None` where power is never lost.
     medium: Option<Medium>,
@@ -102,6 +107,7 @@ impl FileSystem {
             entries: BTreeMap::from([(b"/".to_vec(), Entry::Directory(ROOT))]),
             files: BTreeMap::new(),
             inodes: ROOT.0,
+            forbidden: BTreeSet::new(),
             faults: Faults::default(),
             medium: volatile.then(Medium::default),
         }
@@ -238,6 +244,7 @@ impl FileSystem {
     /// Opens the file at `path`.
     pub fn open(&mut self, path: &PathBytes) -> Result<Inode, OsError> {
         let inode = self.file_at(path)?;
+        self.is_allowed(path)?;
         self.file(inode).opened += 1;
         Ok(inode)
     }
@@ -248,6 +255,7 @@ impl FileSystem {
             return Err(error(OsErrorKind::Exists));
         }
         self.parent_is_there(path)?;
+        self.faults.has_room()?;
         let (inode, modified_ns) = (self.next_inode(), nanoseconds(now));
         self.files.insert(inode, File { modified_ns, named: true, opened: 1, ..File::default() });
         if let Some(medium) = &mut self.medium {
@@ -329,7 +337,8 @@ impl FileSystem {
 
     fn parent_is_there(&self, path: &PathBytes) -> Result<(), OsError> {
         let (parent, _) = path.split_name().ok_or_else(|| error(OsErrorKind::Exists))?;
-        self.directory_at(&parent).map(|_| ())
+        self.directory_at(&parent)?;
+        self.is_allowed(&parent)
     }
 
     fn next_inode(&mut self) -> Inode {

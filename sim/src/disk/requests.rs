@@ -1,8 +1,8 @@
 //! What attempts and the shuffle ask of a disk: performs each [`DiskRequest`] on the volume that its path is on.
 
-use super::{FileSystem, Inode, Instead, error};
+use super::{FileSystem, Inode, Instead};
 use std::collections::BTreeMap;
-use windrow_core::failure::{OsError, OsErrorKind};
+use windrow_core::failure::OsError;
 use windrow_core::ids::FileId;
 use windrow_core::job::{Encoding, PathBytes};
 use windrow_core::time::Time;
@@ -64,7 +64,7 @@ impl Volumes<'_> {
 
 /// The open files of one machine, by the names that it gave them.
 #[derive(Debug, Default)]
-pub struct OpenFiles(BTreeMap<FileId, (Volume, Inode)>);
+pub struct OpenFiles(BTreeMap<FileId, (Volume, Inode, Encoding)>);
 
 /// What came of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl OpenFiles {
 
     /// Closes all, as a process's end does.
     pub fn close_all(&mut self, mut volumes: Volumes<'_>) {
-        for (_, (volume, inode)) in std::mem::take(&mut self.0) {
+        for (_, (volume, inode, _)) in std::mem::take(&mut self.0) {
             volumes.volume(volume).close(inode);
         }
     }
@@ -99,20 +99,20 @@ impl OpenFiles {
         let done = |()| Performed::Answer(DiskReply::Done);
         match request {
             DiskRequest::Open { file, path, encoding } => {
-                if *encoding == Encoding::Gzip {
-                    return Err(error(OsErrorKind::InvalidData));
-                }
                 let inode = volumes.at(path).open(path)?;
-                Ok(self.opened(*file, volumes.volume_of(path), inode, volumes))
+                Ok(self.opened(*file, (volumes.volume_of(path), inode, *encoding), volumes))
             }
             DiskRequest::Create { file, path } => {
                 let inode = volumes.at(path).create(path, now)?;
-                Ok(self.opened(*file, volumes.volume_of(path), inode, volumes))
+                Ok(self.opened(*file, (volumes.volume_of(path), inode, Encoding::Plain), volumes))
             }
             DiskRequest::Read { file, offset, length_bytes } => {
                 assert!(*length_bytes > 0, "a read of nothing");
-                let (volume, inode) = self.named(*file);
-                let bytes = volumes.volume(volume).read(inode, *offset, *length_bytes)?;
+                let (volume, inode, encoding) = self.0[file];
+                let bytes = match encoding {
+                    Encoding::Plain => volumes.volume(volume).read(inode, *offset, *length_bytes)?,
+                    Encoding::Gzip => volumes.volume(volume).gunzip(inode, *offset, *length_bytes)?,
+                };
                 Ok(Performed::Bytes(bytes.to_vec()))
             }
             DiskRequest::Write { file, offset } => {
@@ -140,12 +140,19 @@ impl OpenFiles {
         }
     }
 
-    fn opened(&mut self, file: FileId, volume: Volume, inode: Inode, mut volumes: Volumes<'_>) -> Performed {
-        assert!(self.0.insert(file, (volume, inode)).is_none(), "file {file} is open already");
+    fn opened(
+        &mut self,
+        file: FileId,
+        opened: (Volume, Inode, Encoding),
+        mut volumes: Volumes<'_>,
+    ) -> Performed {
+        let (volume, inode, _) = opened;
+        assert!(self.0.insert(file, opened).is_none(), "file {file} is open already");
         Performed::Answer(DiskReply::Opened(volumes.volume(volume).identity(inode)))
     }
 
     pub(super) fn named(&self, file: FileId) -> (Volume, Inode) {
-        *self.0.get(&file).unwrap_or_else(|| panic!("file {file} is not open"))
+        let (volume, inode, _) = self.0.get(&file).unwrap_or_else(|| panic!("file {file} is not open"));
+        (*volume, *inode)
     }
 }

@@ -6,7 +6,12 @@ use crate::scenario::FaultKind;
 use crate::stream::{Ratio, Stream};
 use serde::{Deserialize, Serialize};
 use std::io::Write;
+use windrow_core::failure::{ExitStatus, OsError, OsErrorKind};
 use windrow_core::job::{CommandLine, PathBytes};
+use windrow_core::limits::FAILURE_TEXT_BYTES_MAX;
+
+/// Bytes of what is called at length: more than is told of it.
+const LONG: usize = FAILURE_TEXT_BYTES_MAX + 1_000;
 
 /// Which program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,8 +52,23 @@ pub enum UserFunction {
     },
     /// A mapper that is not deterministic: `first byte<TAB>` and a digit that is drawn anew, for every line.
     Unstable,
+    /// Prints what it reads and ends; what it has started holds its pipes for ever, or until its group is killed.
+    Daemon {
+        /// Whether that has left its group.
+        escapes: bool,
+    },
+    /// Ends in this way at the first line, which it finds something wrong with.
+    Quit {
+        /// How.
+        status: ExitStatus,
+    },
     /// A program that is not there.
     Missing,
+    /// A program, named by its path, that cannot be started.
+    Unstartable {
+        /// Why.
+        why: OsErrorKind,
+    },
 }
 
 impl UserFunction {
@@ -67,7 +87,21 @@ impl UserFunction {
             }
             UserFunction::Hang { bytes } => vec!["hang".into(), bytes.to_string()],
             UserFunction::Unstable => vec!["unstable".into()],
+            UserFunction::Daemon { escapes: false } => vec!["daemon".into()],
+            UserFunction::Daemon { escapes: true } => vec!["daemon".into(), "--setsid".into()],
+            // A grep that finds nothing says so by its code.
+            UserFunction::Quit { status: ExitStatus::Code(1) } => vec!["grep".into(), "nothing".into()],
+            UserFunction::Quit { status: ExitStatus::Code(code) } => {
+                vec!["exit".into(), code.to_string(), "--because".into(), "it's so ".repeat(LONG / 8)]
+            }
+            UserFunction::Quit { status: ExitStatus::Signal(number) } => {
+                vec!["die".into(), number.to_string()]
+            }
             UserFunction::Missing => vec!["no-such-program".into()],
+            UserFunction::Unstartable { why: why @ OsErrorKind::Other } => {
+                vec![format!("./{}{why:?}", "deep/".repeat(LONG / 5))]
+            }
+            UserFunction::Unstartable { why } => vec![format!("./{why:?}")],
         };
         CommandLine { words: words.into_iter().map(|word: String| PathBytes(word.into_bytes())).collect() }
     }
@@ -89,8 +123,25 @@ impl UserFunction {
             },
             ["hang", bytes] => UserFunction::Hang { bytes: bytes.parse().ok()? },
             ["unstable"] => UserFunction::Unstable,
+            ["daemon"] => UserFunction::Daemon { escapes: false },
+            ["daemon", "--setsid"] => UserFunction::Daemon { escapes: true },
+            ["grep", "nothing"] => UserFunction::Quit { status: ExitStatus::Code(1) },
+            ["exit", code, ..] => UserFunction::Quit { status: ExitStatus::Code(code.parse().ok()?) },
+            ["die", number] => UserFunction::Quit { status: ExitStatus::Signal(number.parse().ok()?) },
             _ => return None,
         })
+    }
+
+    /// What the system says that cannot start what a command line names.
+    pub fn start_error(command: &CommandLine) -> OsError {
+        let program = command.words.first().map(ToString::to_string).unwrap_or_default();
+        let (kind, text) = match program.rsplit('/').next() {
+            Some("PermissionDenied") => (OsErrorKind::PermissionDenied, "permission denied"),
+            Some("NotExecutable") => (OsErrorKind::NotExecutable, "exec format error"),
+            Some("Other") => (OsErrorKind::Other, "text file busy"),
+            _ => (OsErrorKind::NotFound, "no such file or directory"),
+        };
+        OsError { kind, text: text.into() }
     }
 
     /// What a user would call wrong with it.
@@ -100,11 +151,14 @@ impl UserFunction {
             | UserFunction::CountWords
             | UserFunction::Multiply { .. }
             | UserFunction::Sum
-            | UserFunction::KeyByFirstByte => None,
+            | UserFunction::KeyByFirstByte
+            | UserFunction::Daemon { .. } => None,
             UserFunction::FailOn { .. }
             | UserFunction::Abandon { .. }
             | UserFunction::Flaky { .. }
-            | UserFunction::Missing => Some(FaultKind::ProgramFails),
+            | UserFunction::Quit { .. }
+            | UserFunction::Missing
+            | UserFunction::Unstartable { .. } => Some(FaultKind::ProgramFails),
             UserFunction::Hang { .. } => Some(FaultKind::ProgramHangs),
             UserFunction::Unstable => Some(FaultKind::ProgramUnstable),
         }
@@ -122,7 +176,10 @@ impl UserFunction {
             | UserFunction::FailOn { .. }
             | UserFunction::Flaky { .. }
             | UserFunction::Unstable
-            | UserFunction::Missing => u64::MAX,
+            | UserFunction::Daemon { .. }
+            | UserFunction::Quit { .. }
+            | UserFunction::Missing
+            | UserFunction::Unstartable { .. } => u64::MAX,
         }
     }
 }
@@ -135,10 +192,6 @@ pub struct Computation {
     sum: Option<(Vec<u8>, u64)>,
 }
 
-/// The code that a program ended with, other than 0.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub struct ExitCode(pub i32);
-
 impl Computation {
     /// The beginning.
     pub fn new(function: UserFunction) -> Computation {
@@ -146,7 +199,12 @@ impl Computation {
     }
 
     /// Takes input, cut anywhere, and adds to `output` what it prints.
-    pub fn feed(&mut self, input: &[u8], output: &mut Vec<u8>, stream: &mut Stream) -> Result<(), ExitCode> {
+    pub fn feed(
+        &mut self,
+        input: &[u8],
+        output: &mut Vec<u8>,
+        stream: &mut Stream,
+    ) -> Result<(), ExitStatus> {
         for piece in input.split_inclusive(|byte| *byte == b'\n') {
             if self.partial.is_empty() && piece.ends_with(b"\n") {
                 self.line(piece, output, stream)?;
@@ -162,7 +220,7 @@ impl Computation {
     }
 
     /// Takes the end of the input.
-    pub fn end(&mut self, output: &mut Vec<u8>, stream: &mut Stream) -> Result<(), ExitCode> {
+    pub fn end(&mut self, output: &mut Vec<u8>, stream: &mut Stream) -> Result<(), ExitStatus> {
         if !self.partial.is_empty() {
             let line = std::mem::take(&mut self.partial);
             self.line(&line, output, stream)?;
@@ -171,16 +229,16 @@ impl Computation {
         Ok(())
     }
 
-    fn line(&mut self, line: &[u8], output: &mut Vec<u8>, stream: &mut Stream) -> Result<(), ExitCode> {
+    fn line(&mut self, line: &[u8], output: &mut Vec<u8>, stream: &mut Stream) -> Result<(), ExitStatus> {
         match &self.function {
-            UserFunction::Identity => output.extend(line),
+            UserFunction::Identity | UserFunction::Daemon { .. } => output.extend(line),
             UserFunction::CountWords => number_words(line, 1, output),
             UserFunction::Multiply { times } => number_words(line, *times, output),
             UserFunction::Sum => {
                 let text = line.strip_suffix(b"\n").unwrap_or(line);
                 let tab = text.iter().position(|byte| *byte == b'\t').unwrap_or(text.len());
                 let number = std::str::from_utf8(text.get(tab + 1..).unwrap_or_default()).unwrap_or_default();
-                let number: u64 = number.parse().map_err(|_| ExitCode(5))?;
+                let number: u64 = number.parse().map_err(|_| ExitStatus::Code(5))?;
                 match &mut self.sum {
                     Some((key, sum)) if key.as_slice() == &text[..tab] => *sum += number,
                     _ => {
@@ -198,13 +256,13 @@ impl Computation {
             }
             UserFunction::FailOn { word } => {
                 if line.windows(word.len()).any(|window| window == word.as_bytes()) {
-                    return Err(ExitCode(3));
+                    return Err(ExitStatus::Code(3));
                 }
                 output.extend(line);
             }
             UserFunction::Flaky { ratio } => {
                 if stream.chance(*ratio) {
-                    return Err(ExitCode(4));
+                    return Err(ExitStatus::Code(4));
                 }
                 output.extend(line);
             }
@@ -212,7 +270,8 @@ impl Computation {
                 output.extend([line[0].max(b' '), b'\t', b'0' + stream.below(10) as u8, b'\n']);
             }
             UserFunction::Abandon { .. } | UserFunction::Hang { .. } => {}
-            UserFunction::Missing => panic!("a program that is not there does not run"),
+            UserFunction::Quit { status } => return Err(*status),
+            UserFunction::Missing | UserFunction::Unstartable { .. } => panic!("it does not run"),
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 
 mod function;
 
-pub use function::{Computation, ExitCode, UserFunction};
+pub use function::{Computation, UserFunction};
 
 use crate::stream::{Ratio, Stream};
 use std::collections::VecDeque;
@@ -53,6 +53,15 @@ pub enum Pulled {
     Closed,
 }
 
+/// What outlives the program that started it.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Daemon {
+    /// Until the group is killed.
+    InTheGroup,
+    /// As long as it likes.
+    OnItsOwn,
+}
+
 /// A program that was started.
 #[derive(Debug)]
 pub struct RunningProgram {
@@ -60,6 +69,8 @@ pub struct RunningProgram {
     unread_limit: u64,
     /// It never ends by itself.
     hangs: bool,
+    /// What it has started holds its pipes when it is gone.
+    daemon: Option<Daemon>,
     stdin: Pipe,
     stdin_closed: bool,
     stdout: Pipe,
@@ -76,6 +87,11 @@ impl RunningProgram {
         RunningProgram {
             unread_limit: function.reads_bytes_max(),
             hangs: matches!(function, UserFunction::Hang { .. }),
+            daemon: match function {
+                UserFunction::Daemon { escapes: false } => Some(Daemon::InTheGroup),
+                UserFunction::Daemon { escapes: true } => Some(Daemon::OnItsOwn),
+                _ => None,
+            },
             computation: Computation::new(function),
             stdin: Pipe::new(capacity),
             stdin_closed: false,
@@ -108,11 +124,10 @@ impl RunningProgram {
         self.read(stream)
     }
 
-    /// Ends the program at once.
+    /// Ends the program and its group at once.
     pub fn kill(&mut self) {
-        if self.status.is_none() {
-            self.end(KILLED);
-        }
+        self.daemon.take_if(|daemon| *daemon == Daemon::InTheGroup);
+        self.end(self.status.unwrap_or(KILLED));
     }
 
     /// How it ended, once it has, and what lies unread in its stdin.
@@ -182,18 +197,22 @@ impl RunningProgram {
             return Life::Blocked;
         };
         self.printed.extend(output);
-        if let Err(ExitCode(code)) = result {
-            self.ending = Some(ExitStatus::Code(code));
-            let complaint = format!("simulated program: ends with {code}\n").into_bytes();
-            let count = complaint.len().min(self.stderr.room());
-            self.stderr.bytes.extend(&complaint[..count]);
+        if let Err(status) = result {
+            self.ending = Some(status);
+            // In colours and with a trace of calls, as many programs complain, and not in UTF-8.
+            let calls = (0..25).map(|call| format!("  called from {call}\n")).collect::<String>();
+            let mut complaint = format!("{calls}\x1b[31msimulated program\x1b[0m: {status:?} ").into_bytes();
+            complaint.extend(b"\xff\n");
+            let skipped = complaint.len().saturating_sub(self.stderr.room());
+            self.stderr.bytes.extend(&complaint[skipped..]);
         }
         Life::Runs
     }
 
     fn end(&mut self, status: ExitStatus) {
         self.status = Some(status);
-        (self.stdin.held, self.stdout.held, self.stderr.held) = (false, false, false);
+        let held = self.daemon.is_some();
+        (self.stdin.held, self.stdout.held, self.stderr.held) = (false, held, held);
     }
 }
 
@@ -217,6 +236,7 @@ pub fn pipe_capacity(stream: &mut Stream) -> usize {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use windrow_core::failure::OsErrorKind;
 
     /// Feeds `input` through pipes of `capacity` bytes and gives all that was printed, how it ended and what was left.
     fn run(function: UserFunction, input: &[u8], capacity: usize, seed: u64) -> (Vec<u8>, ExitStatus, u64) {
@@ -300,6 +320,22 @@ mod tests {
     }
 
     #[test]
+    fn what_a_program_has_started_holds_its_pipes() {
+        for escapes in [false, true] {
+            let mut stream = Stream::new(1, "program");
+            let mut program = RunningProgram::start(UserFunction::Daemon { escapes }, 100);
+            program.close_stdin();
+            while program.step(&mut stream) == Life::Runs {}
+            assert_eq!(program.exited(), Some((ExitStatus::Code(0), 0)));
+            assert_eq!(program.pull_stdout(&mut stream), Pulled::Nothing);
+            program.kill();
+            assert_eq!(program.exited(), Some((ExitStatus::Code(0), 0)));
+            let left = if escapes { Pulled::Nothing } else { Pulled::Closed };
+            assert_eq!(program.pull_stdout(&mut stream), left);
+        }
+    }
+
+    #[test]
     fn a_command_line_names_its_function() {
         let functions = [
             UserFunction::Identity,
@@ -312,10 +348,18 @@ mod tests {
             UserFunction::Flaky { ratio: Ratio::one_in(9) },
             UserFunction::Hang { bytes: 7 },
             UserFunction::Unstable,
+            UserFunction::Daemon { escapes: false },
+            UserFunction::Daemon { escapes: true },
+            UserFunction::Quit { status: ExitStatus::Code(1) },
+            UserFunction::Quit { status: ExitStatus::Code(127) },
+            UserFunction::Quit { status: ExitStatus::Signal(9) },
         ];
         for function in functions {
             assert_eq!(UserFunction::of_command(&function.command()), Some(function));
         }
-        assert_eq!(UserFunction::of_command(&UserFunction::Missing.command()), None);
+        for function in [UserFunction::Missing, UserFunction::Unstartable { why: OsErrorKind::NotExecutable }]
+        {
+            assert_eq!(UserFunction::of_command(&function.command()), None);
+        }
     }
 }

@@ -83,6 +83,9 @@ impl Scenario {
         {
             return nonsense(format!("{fault:?}: a host is not cut from itself"));
         }
+        if let Fault::Stranger { host: Host::Client(_), .. } = fault {
+            return nonsense(format!("{fault:?}: nobody can be dialled there"));
+        }
         if let Fault::Weather { weather, .. } = fault
             && weather.ratios().iter().any(|ratio| ratio.denominator == 0)
         {
@@ -121,7 +124,10 @@ impl Scenario {
             Trigger::At { .. } | Trigger::Event { .. } | Trigger::Message { .. } => Vec::new(),
         };
         match fault {
-            Fault::Crash { host, .. } | Fault::Pause { host, .. } | Fault::Slow { host, .. } => {
+            Fault::Crash { host, .. }
+            | Fault::Pause { host, .. }
+            | Fault::Slow { host, .. }
+            | Fault::Stranger { host, .. } => {
                 hosts.push(*host);
             }
             Fault::Cut { from, to, .. } | Fault::Trickle { from, to, .. } => hosts.extend([*from, *to]),
@@ -141,6 +147,7 @@ impl Scenario {
             | Fault::HalfOpen
             | Fault::FlipOnWire
             | Fault::Weather { .. }
+            | Fault::StopManager { .. }
             | Fault::ChangeInput { .. } => {}
         }
         hosts

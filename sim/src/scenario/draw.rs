@@ -10,6 +10,7 @@ use crate::disk::{Instead, PowerLoss};
 use crate::names::Host;
 use crate::network::{Farewell, MessageKind, NetworkSetting, Weather};
 use crate::node::Clock;
+use crate::stranger::Babble;
 use crate::stream::{Ratio, Span, Stream};
 use crate::workload;
 use std::collections::BTreeSet;
@@ -215,7 +216,16 @@ fn fault(stream: &mut Stream, scenario: &Scenario, kind: FaultKind) -> Option<Fa
         FaultKind::ReadFails => Fault::ReadFails { disk, times: stream.between(1, 3) as u32 },
         FaultKind::Rot => Fault::Rot { worker },
         FaultKind::LoseFile => Fault::LoseFile { worker },
-        FaultKind::OtherStorage if worker == scenario.capable => return None,
+        FaultKind::StopManager => Fault::StopManager { back_after_us: duration(stream) },
+        FaultKind::Stranger => {
+            let any = Host::Worker(worker);
+            let host = if stream.chance(Ratio::one_in(2)) { Host::Manager } else { any };
+            Fault::Stranger { host, says: *stream.pick(Babble::ALL) }
+        }
+        // Who always sees the shared storage leaves the others alone for a while.
+        FaultKind::OtherStorage if worker == scenario.capable => {
+            Fault::Stop { worker, back_after_us: duration(stream) }
+        }
         FaultKind::OtherStorage => {
             let instead = *stream.pick(&[Instead::Nothing, Instead::Mirror]);
             Fault::LoseMount { worker, instead, back_after_us: duration(stream) }
@@ -234,6 +244,7 @@ fn fault(stream: &mut Stream, scenario: &Scenario, kind: FaultKind) -> Option<Fa
         | FaultKind::ProgramUnstable
         | FaultKind::Cancel
         | FaultKind::SubmitTwice
+        | FaultKind::Mistake
         | FaultKind::Impatience => return None,
     })
 }
@@ -297,6 +308,11 @@ fn trigger(stream: &mut Stream, scenario: &Scenario, fault: &Fault) -> Trigger {
     let nth = stream.between(1, 1 << magnitude);
     let moment = *stream.pick(&[Moment::Before, Moment::During, Moment::After]);
     let own = own_host(fault);
+    if matches!(fault, Fault::Stop { .. }) && stream.chance(Ratio::one_in(2)) {
+        // Who leaves does so between two tasks, often while those that are left fail at theirs.
+        let kind = "FromWorker::Ended".parse().expect("it is the name of a message");
+        return Trigger::Message { kind, nth: stream.between(1, 8), moment };
+    }
     match stream.below(8) {
         0 | 1 => {
             let any = Host::Worker(stream.below(scenario.workers.len() as u64) as u16);
@@ -324,13 +340,17 @@ fn own_host(fault: &Fault) -> Option<Host> {
         Fault::Rot { worker } | Fault::LoseFile { worker } | Fault::LoseMount { worker, .. } => {
             Some(Host::Worker(*worker))
         }
+        // The Manager's are the last.
+        Fault::SyncFails { disk: DiskName::Shared, .. } => Some(Host::Manager),
         Fault::DiskFull { disk, .. } | Fault::SyncFails { disk, .. } | Fault::ReadFails { disk, .. } => {
             match disk {
                 DiskName::Scratch(worker) => Some(Host::Worker(*worker)),
                 DiskName::Shared => None,
             }
         }
+        Fault::StopManager { .. } => Some(Host::Manager),
         Fault::Crash { host: Host::Client(_), .. }
+        | Fault::Stranger { .. }
         | Fault::Stop { .. }
         | Fault::Blackout { .. }
         | Fault::Pause { .. }

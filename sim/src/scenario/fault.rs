@@ -6,6 +6,7 @@
 use crate::disk::{Instead, PowerLoss};
 use crate::names::Host;
 use crate::network::{Farewell, MessageKind, Weather};
+use crate::stranger::Babble;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -193,6 +194,18 @@ pub enum Fault {
         /// Whose.
         worker: u16,
     },
+    /// The Manager is told to stop (`SIGTERM`), and cancels its jobs; later another starts on its host.
+    StopManager {
+        /// How long after it has gone.
+        back_after_us: u64,
+    },
+    /// Somebody who does not belong to the cluster dials the Manager or a worker's shuffle, or sends it a datagram.
+    Stranger {
+        /// Whose port.
+        host: Host,
+        /// What he says there.
+        says: Babble,
+    },
     /// A worker's host goes down without a word, and comes up without the shared storage: its process sees something else
     /// under the same paths.
     LoseMount {
@@ -323,6 +336,12 @@ fault_kinds! {
     Echo = "echo",
     /// Users' clients give up soon, and users start others.
     Impatience = "impatience",
+    /// Users ask for what cannot be done.
+    Mistake = "mistake",
+    /// The Manager is told to stop.
+    StopManager = "stop-manager",
+    /// Strangers speak to the cluster's ports.
+    Stranger = "stranger",
 }
 
 impl fmt::Display for FaultKind {
@@ -375,6 +394,8 @@ impl Fault {
             Fault::ReadFails { .. } => FaultKind::ReadFails,
             Fault::Rot { .. } => FaultKind::Rot,
             Fault::LoseFile { .. } => FaultKind::LoseFile,
+            Fault::StopManager { .. } => FaultKind::StopManager,
+            Fault::Stranger { .. } => FaultKind::Stranger,
             Fault::LoseMount { .. } => FaultKind::OtherStorage,
             Fault::ChangeInput { .. } => FaultKind::ChangeInput,
             Fault::Echo { .. } => FaultKind::Echo,
@@ -401,6 +422,8 @@ impl Fault {
             | Fault::ReadFails { .. }
             | Fault::Rot { .. }
             | Fault::LoseFile { .. }
+            | Fault::StopManager { .. }
+            | Fault::Stranger { .. }
             | Fault::ChangeInput { .. }
             | Fault::Echo { .. } => false,
         }
@@ -411,6 +434,7 @@ impl Fault {
         match self {
             Fault::Crash { back_after_us, .. } => *back_after_us,
             Fault::Stop { back_after_us, .. }
+            | Fault::StopManager { back_after_us }
             | Fault::Blackout { back_after_us, .. }
             | Fault::LoseMount { back_after_us, .. } => Some(*back_after_us),
             Fault::Pause { for_us, .. }
@@ -426,6 +450,7 @@ impl Fault {
             | Fault::ReadFails { .. }
             | Fault::Rot { .. }
             | Fault::LoseFile { .. }
+            | Fault::Stranger { .. }
             | Fault::ChangeInput { .. } => Some(0),
             Fault::Echo { .. } => None,
         }

@@ -91,6 +91,11 @@ impl Scenario {
         2 * self.jobs.len() as u16 + 1
     }
 
+    /// The host of a stranger, by number: those of nobody else.
+    pub fn stranger(&self, number: u16) -> Host {
+        Host::Client(self.clients() + number)
+    }
+
     /// How many times as slow somebody is that is never healed while jobs run.
     pub fn slowest(&self) -> u32 {
         let factor = |planned: &PlannedFault| match planned.fault {
@@ -130,6 +135,7 @@ impl Scenario {
                 }
             }),
             FaultKind::SubmitTwice => self.jobs.iter_mut().for_each(|job| job.again_after_us = None),
+            FaultKind::Mistake => self.jobs.iter_mut().for_each(|job| job.mistake = None),
             FaultKind::Impatience => self.jobs.iter_mut().for_each(|job| job.patience_us = PATIENCE_US),
             FaultKind::ProgramFails | FaultKind::ProgramHangs | FaultKind::ProgramUnstable => {
                 for job in &mut self.jobs {
@@ -158,6 +164,8 @@ impl Scenario {
             | FaultKind::ReadFails
             | FaultKind::Rot
             | FaultKind::LoseFile
+            | FaultKind::StopManager
+            | FaultKind::Stranger
             | FaultKind::OtherStorage
             | FaultKind::ChangeInput
             | FaultKind::Echo => {}

@@ -217,9 +217,10 @@ fn renamed(planned: &mut PlannedFault, new: &dyn Fn(Host) -> Option<Host>) -> Op
         Trigger::At { .. } | Trigger::Event { .. } | Trigger::Message { .. } => {}
     }
     match &mut planned.fault {
-        Fault::Crash { host, .. } | Fault::Pause { host, .. } | Fault::Slow { host, .. } => {
-            *host = new(*host)?
-        }
+        Fault::Crash { host, .. }
+        | Fault::Pause { host, .. }
+        | Fault::Slow { host, .. }
+        | Fault::Stranger { host, .. } => *host = new(*host)?,
         Fault::Cut { from, to, .. } | Fault::Trickle { from, to, .. } => {
             (*from, *to) = (new(*from)?, new(*to)?);
         }
@@ -240,6 +241,7 @@ fn renamed(planned: &mut PlannedFault, new: &dyn Fn(Host) -> Option<Host>) -> Op
         | Fault::HalfOpen
         | Fault::FlipOnWire
         | Fault::Weather { .. }
+        | Fault::StopManager { .. }
         | Fault::ChangeInput { .. } => {}
     }
     Some(())

@@ -131,7 +131,8 @@ pub(super) fn kinds(scenario: &Scenario) -> Vec<Edit> {
 }
 
 /// Plainer jobs. Only what words were counted for is summed: nothing else has numbers.
-const JOBS: [fn(&mut JobSetting); 12] = [
+const JOBS: [fn(&mut JobSetting); 13] = [
+    |job| job.mistake = None,
     |job| job.again_after_us = None,
     |job| job.patience_us = PATIENCE_US,
     |job| job.cancel_after_us = None,
@@ -216,6 +217,8 @@ fn until_healed(fault: &mut Fault) {
         | Fault::Weather { for_us: lasts_us, .. }
         | Fault::DiskFull { for_us: lasts_us, .. } => *lasts_us = None,
         Fault::Stop { .. }
+        | Fault::StopManager { .. }
+        | Fault::Stranger { .. }
         | Fault::Blackout { .. }
         | Fault::ResetConnection { .. }
         | Fault::HalfOpen
@@ -339,6 +342,7 @@ pub(super) fn times_and_counts(scenario: &mut Scenario) -> Vec<&mut u64> {
                 numbers.extend(for_us);
             }
             Fault::Stop { back_after_us, .. }
+            | Fault::StopManager { back_after_us }
             | Fault::Blackout { back_after_us, .. }
             | Fault::LoseMount { back_after_us, .. } => {
                 numbers.push(back_after_us);
@@ -350,6 +354,7 @@ pub(super) fn times_and_counts(scenario: &mut Scenario) -> Vec<&mut u64> {
             | Fault::ReadFails { .. }
             | Fault::Rot { .. }
             | Fault::LoseFile { .. }
+            | Fault::Stranger { .. }
             | Fault::ChangeInput { .. }
             | Fault::Echo { .. } => {}
         }

@@ -6,6 +6,7 @@ use crate::network::{Farewell, Weather};
 use crate::node::Clock;
 use crate::process::UserFunction;
 use crate::scenario::{Fault, InputChange, Moment, Scenario, Trigger};
+use crate::stranger::Babble;
 use crate::stream::Ratio;
 use crate::workload::JobSetting;
 use std::collections::BTreeSet;
@@ -93,7 +94,13 @@ fn of_job(job: &JobSetting) -> u64 {
         PLAIN_SPLIT_BYTES => 0,
         split_bytes => 20 * bytes.div_ceil(split_bytes) + digits(split_bytes),
     };
-    30 * (odd(job.cancel_after_us.is_some()) + odd(job.again_after_us.is_some()) + odd(job.is_impatient()))
+    let ways = [
+        job.cancel_after_us.is_some(),
+        job.again_after_us.is_some(),
+        job.is_impatient(),
+        job.mistake.is_some(),
+    ];
+    30 * ways.into_iter().map(odd).sum::<u64>()
         + 5 * job.inputs.len() as u64
         + of_function(&job.mapper)
         + job.reducer.as_ref().map_or(0, of_function)
@@ -107,7 +114,8 @@ fn of_function(function: &UserFunction) -> u64 {
         UserFunction::Identity => 0,
         UserFunction::KeyByFirstByte => 20,
         UserFunction::CountWords | UserFunction::Sum => 40,
-        UserFunction::Missing | UserFunction::Multiply { .. } => 60,
+        UserFunction::Missing | UserFunction::Unstartable { .. } | UserFunction::Multiply { .. } => 60,
+        UserFunction::Quit { .. } | UserFunction::Daemon { .. } => 70,
         UserFunction::FailOn { .. } | UserFunction::Abandon { .. } => 80,
         UserFunction::Flaky { .. } | UserFunction::Hang { .. } | UserFunction::Unstable => 100,
     }
@@ -161,7 +169,9 @@ fn of_fault(fault: &Fault) -> u64 {
         | Fault::FlipOnWire
         | Fault::Rot { .. }
         | Fault::LoseFile { .. }
+        | Fault::StopManager { .. }
         | Fault::Echo { .. } => 0,
+        Fault::Stranger { says, .. } => Babble::ALL.iter().position(|it| it == says).unwrap_or(0) as u64,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::names::{Part, ProcessId};
 use crate::node::{Clock, Driven};
 use crate::process::{Life, Pulled, RunningProgram, UserFunction, pipe_capacity};
 use crate::scenario::Moment;
-use windrow_core::failure::{Failure, OsError, OsErrorKind};
+use windrow_core::failure::Failure;
 use windrow_core::ids::AttemptId;
 use windrow_core::job::Counters;
 use windrow_core::worker::attempt::{AttemptInput, AttemptMachine, AttemptOutput, AttemptSuccess, Program};
@@ -204,7 +204,7 @@ impl<A: AttemptMachine> Performer<A> {
     fn spawned(&mut self, environment: &mut Environment) -> Vec<News> {
         let program = self.spawns.take().expect("a program runs after it was asked for");
         let Some(function) = UserFunction::of_command(&program.command) else {
-            let error = OsError { kind: OsErrorKind::NotFound, text: "no such file or directory".into() };
+            let error = UserFunction::start_error(&program.command);
             return self.input(AttemptInput::SpawnFailed(error), environment);
         };
         let capacity = pipe_capacity(&mut environment.computer(self.process.host).processor);

@@ -1,7 +1,7 @@
 //! How faults strike, and how they are lifted and healed: owns what each does to the world. Says what it found to strike,
 //! for the trace and the report.
 
-use super::environment::{Cue, Environment, Event};
+use super::environment::{Cue, Environment, Event, ManagerOccurrence};
 use super::{Machines, Process, World};
 use crate::disk::FileSystem;
 use crate::names::{Host, ProcessId};
@@ -44,6 +44,8 @@ impl<M: Machines> World<M> {
             | Fault::ReadFails { .. }
             | Fault::Rot { .. }
             | Fault::LoseFile { .. }
+            | Fault::StopManager { .. }
+            | Fault::Stranger { .. }
             | Fault::LoseMount { .. }
             | Fault::ChangeInput { .. }
             | Fault::Echo { .. } => None,
@@ -140,6 +142,14 @@ impl<M: Machines> World<M> {
                 let path = scratch.lose(&PathBytes::from("/"), stream)?;
                 Some(format!("{path} on worker {worker} is lost"))
             }
+            Fault::StopManager { back_after_us } => {
+                let process = self.process_on(Host::Manager)?;
+                self.environment.schedule.after(0, Event::Manager(process, ManagerOccurrence::Stop));
+                self.returning.insert(process.host, *back_after_us);
+                self.history.manager_stopped(self.environment.schedule.now());
+                Some(format!("{process} is told to stop"))
+            }
+            Fault::Stranger { host, says } => Some(self.let_a_stranger_speak(*host, *says)),
             Fault::LoseMount { worker, instead, back_after_us } => {
                 let host = Host::Worker(*worker);
                 if self.crash(host, Farewell::Silence).is_some() {
@@ -165,7 +175,7 @@ impl<M: Machines> World<M> {
         let file = &mut files[(count > 0).then(|| self.fault_stream.below(count) as usize)?];
         file.bytes = change.contents(&file.bytes);
         let in_place = change != InputChange::Replaced;
-        shared.change(&file.path, &file.bytes, in_place, schedule.now()).expect("an input is there");
+        shared.change(&file.path, &file.stored(), in_place, schedule.now()).expect("an input is there");
         let text = format!("{} is changed: {change:?}", file.path);
         versions.push(files);
         Some(text)
@@ -225,6 +235,8 @@ impl<M: Machines> World<M> {
             | Fault::ReadFails { .. }
             | Fault::Rot { .. }
             | Fault::LoseFile { .. }
+            | Fault::StopManager { .. }
+            | Fault::Stranger { .. }
             | Fault::LoseMount { .. }
             | Fault::ChangeInput { .. }
             | Fault::Echo { .. } => unreachable!("it does not last"),
@@ -273,7 +285,11 @@ impl Environment {
 /// The host that a fault is marked at; the whole otherwise.
 fn host_of(fault: &Fault) -> Option<Host> {
     match fault {
-        Fault::Crash { host, .. } | Fault::Pause { host, .. } | Fault::Slow { host, .. } => Some(*host),
+        Fault::Crash { host, .. }
+        | Fault::Pause { host, .. }
+        | Fault::Slow { host, .. }
+        | Fault::Stranger { host, .. } => Some(*host),
+        Fault::StopManager { .. } => Some(Host::Manager),
         Fault::Cut { from, .. } | Fault::Trickle { from, .. } => Some(*from),
         Fault::Stop { worker, .. }
         | Fault::Rot { worker }

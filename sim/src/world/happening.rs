@@ -157,7 +157,7 @@ impl<M: Machines> World<M> {
             Some(Process::Manager(manager)) => manager.deliver(delivery, &mut self.environment),
             Some(Process::Worker(worker)) => worker.deliver(part, delivery, &mut self.environment),
             Some(Process::Client(client)) => client.deliver(delivery, &mut self.environment),
-            None => {}
+            None => self.stranger_hears(process, delivery),
         }
     }
 }

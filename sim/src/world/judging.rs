@@ -15,7 +15,7 @@ impl<M: Machines> World<M> {
         let storage_failed = self.has_failed(|disk| disk == DiskName::Shared);
         let capable = DiskName::Scratch(self.scenario.capable);
         for (job, setting) in self.scenario.jobs.iter().enumerate() {
-            if self.environment.shared.exists(&setting.output) {
+            if !setting.output_is_taken() && self.environment.shared.exists(&setting.output) {
                 self.due.compute(job, setting, &self.history.inputs[job]);
             }
         }
@@ -54,6 +54,8 @@ impl<M: Machines> World<M> {
             | Fault::Weather { .. }
             | Fault::Rot { .. }
             | Fault::LoseFile { .. }
+            | Fault::StopManager { .. }
+            | Fault::Stranger { .. }
             | Fault::LoseMount { .. }
             | Fault::ChangeInput { .. }
             | Fault::Echo { .. } => false,
@@ -79,8 +81,9 @@ impl<M: Machines> World<M> {
                     self.judge(|evidence| checker::when_records_are_durable(evidence, seen));
                 }
                 for job in 0..self.scenario.jobs.len() {
-                    let output = &self.scenario.jobs[job].output;
-                    if self.history.output_seen[job].is_none() && self.environment.shared.exists(output) {
+                    let setting = &self.scenario.jobs[job];
+                    let is_seen = self.history.output_seen[job].is_some() || setting.output_is_taken();
+                    if !is_seen && self.environment.shared.exists(&setting.output) {
                         self.history.output_seen[job] = Some(self.environment.now());
                         self.judge(|evidence| checker::when_an_output_appears(evidence, job));
                     }

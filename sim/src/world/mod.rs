@@ -13,6 +13,8 @@ mod judging;
 mod machines;
 mod manager;
 mod start;
+mod storage;
+mod stranger;
 mod triggers;
 mod worker;
 
@@ -24,19 +26,20 @@ use crate::checker::{self, Due, Heard, History, Violation};
 use crate::disk::FileSystem;
 use crate::names::{Host, ProcessId};
 use crate::network::{Farewell, Network};
-use crate::scenario::{FaultKind, Pace, PlannedFault, Scenario, Trigger};
+use crate::scenario::{Pace, Scenario, Trigger};
 use crate::schedule::Schedule;
 use crate::show::{Observer, Sight};
 use crate::stream::Stream;
 use crate::trace::{Trace, Transcript};
-use crate::workload::HOME;
 use client::ClientProcess;
 use environment::{Computer, Cue, Environment, Event, ManagerOccurrence};
 use manager::ManagerProcess;
 use std::collections::{BTreeMap, BTreeSet};
+use storage::shared_storage;
+use stranger::Stranger;
 use triggers::Triggers;
 use windrow_core::client::ClientTask;
-use windrow_core::job::{JobReport, PathBytes};
+use windrow_core::job::JobReport;
 use windrow_core::limits::FETCHER_IDLE_US;
 use windrow_core::time::{SECOND_US, Time};
 use windrow_core::worker::WorkerInput;
@@ -90,6 +93,8 @@ pub struct World<M: Machines> {
     paused: BTreeMap<Host, Vec<Event>>,
     /// Hosts whose process was told to stop, and after how long they start another.
     returning: BTreeMap<Host, u64>,
+    /// Who speaks to the cluster and does not belong to it.
+    strangers: BTreeMap<ProcessId, Stranger>,
     /// Clients that have not heard their end.
     awaited: BTreeSet<Host>,
     history: History,
@@ -190,6 +195,7 @@ impl<M: Machines> World<M> {
             lives: BTreeMap::new(),
             paused: BTreeMap::new(),
             returning: BTreeMap::new(),
+            strangers: BTreeMap::new(),
             awaited,
             due: Due::default(),
             history: History::new(&scenario),
@@ -270,7 +276,12 @@ impl<M: Machines> World<M> {
                     self.start_later(process.host, us);
                 }
             }
-            Some(Process::Manager(_)) | None => {}
+            Some(Process::Manager(_)) => {
+                if let Some(us) = self.returning.remove(&process.host) {
+                    self.start_later(process.host, us);
+                }
+            }
+            None => {}
         }
     }
 
@@ -351,6 +362,7 @@ impl<M: Machines> World<M> {
             }
             Cue::Settled => {
                 self.judge_the_rest();
+                self.send_strangers_away();
                 self.phase = Phase::ShuttingDown;
                 self.start_client(self.scenario.jobs.len() as u16, ClientTask::Shutdown);
             }
@@ -384,27 +396,6 @@ impl Environment {
         };
         self.computers.insert(host, computer);
     }
-}
-
-/// The storage that all see, as it is before the world begins.
-fn shared_storage(scenario: &Scenario) -> FileSystem {
-    let loses_power = |planned: &PlannedFault| planned.fault.kind() == FaultKind::Blackout;
-    let mut shared = FileSystem::volatile(scenario.faults.iter().any(loses_power));
-    let mut directories = vec![PathBytes::from(HOME)];
-    let jobs = &scenario.jobs;
-    directories
-        .extend(jobs.iter().filter_map(|job| job.inputs.first()?.split_name().map(|(parent, _)| parent)));
-    directories
-        .extend(jobs.iter().flat_map(|job| &job.files).filter_map(|file| Some(file.path.split_name()?.0)));
-    directories.extend(jobs.iter().filter(|job| job.files.is_empty()).flat_map(|job| job.inputs.clone()));
-    for directory in directories {
-        shared.create_directories(&directory).expect("inputs are apart from each other");
-    }
-    for file in jobs.iter().flat_map(|job| &job.files) {
-        shared.write_file(&file.path, &file.bytes, Time::ZERO).expect("its directory is there");
-    }
-    shared.settle();
-    shared
 }
 
 #[cfg(test)]

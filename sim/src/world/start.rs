@@ -10,16 +10,14 @@ use crate::checker::history::job_of;
 use crate::names::{Host, ProcessId};
 use crate::node::Clock;
 use crate::show::Sight;
+use crate::stranger::{CLUSTER, ELSEWHERE};
 use crate::stream::Stream;
-use crate::workload::PATIENCE_US;
+use crate::workload::{Mistake, PATIENCE_US};
 use windrow_core::client::{ClientConfig, ClientInput, ClientTask};
 use windrow_core::ids::{Epoch, Incarnation, SubmissionKey};
 use windrow_core::manager::ManagerConfig;
 use windrow_core::worker::WorkerConfig;
 use windrow_core::worker::shuffle::ShuffleConfig;
-
-/// The cluster's name in every world.
-const CLUSTER: &str = "sim";
 
 impl<M: Machines> World<M> {
     pub(super) fn start_manager(&mut self) {
@@ -55,7 +53,8 @@ impl<M: Machines> World<M> {
             incarnation,
             host: host.to_string(),
             slots: setting.slots,
-            shuffle_address: Some(host.shuffle_address()),
+            // Who is alone has nobody to fetch from him, as on one machine.
+            shuffle_address: (self.scenario.workers.len() > 1).then(|| host.shuffle_address()),
             sort_bytes: setting.sort_bytes,
             scratch: format!("/scratch/{index}").as_str().into(),
             seed: self.draw(&format!("seed of {process}")),
@@ -92,9 +91,15 @@ impl<M: Machines> World<M> {
     pub(super) fn start_client(&mut self, index: u16, task: ClientTask) -> ProcessId {
         let process = self.new_life(Host::Client(index));
         let job = job_of(process, &self.scenario);
+        let mistake = job.and_then(|job| self.scenario.jobs[job].mistake);
+        let cluster = if mistake == Some(Mistake::OtherCluster) { ELSEWHERE } else { CLUSTER };
+        let manager = match mistake {
+            Some(Mistake::WrongPort) => Host::Worker(self.scenario.capable).shuffle_address(),
+            Some(_) | None => Host::Manager.control_address(),
+        };
         let config = ClientConfig {
-            cluster: CLUSTER.into(),
-            manager: Host::Manager.control_address(),
+            cluster: cluster.into(),
+            manager,
             manager_name: "the manager".into(),
             patience_us: job.map_or(PATIENCE_US, |job| self.scenario.jobs[job].patience_us),
             task,

@@ -6,13 +6,20 @@ mod toys;
 use super::*;
 use crate::process::UserFunction;
 use crate::scenario::Fault;
+use crate::scenario::FaultKind;
 use std::sync::mpsc;
 use toys::{Leaky, Sound};
 
 /// A scenario of a seed whose jobs can only fail, as toys have them fail, without what toys cannot bear: they have no
 /// checksums, and look for no sign of life.
 fn scenario(seed: u64) -> Scenario {
-    let frail = [FaultKind::FlipOnWire, FaultKind::HalfOpen, FaultKind::Blackout, FaultKind::OtherStorage];
+    let frail = [
+        FaultKind::FlipOnWire,
+        FaultKind::HalfOpen,
+        FaultKind::Blackout,
+        FaultKind::OtherStorage,
+        FaultKind::Stranger,
+    ];
     let mut scenario = frail.into_iter().fold(Scenario::from_seed(seed), Scenario::without);
     for planned in &mut scenario.faults {
         if let Fault::Crash { farewell, .. } = &mut planned.fault {

@@ -60,6 +60,7 @@ fn job(reducers: u32) -> JobSetting {
         reducers,
         split_bytes: 64,
         sync: true,
+        mistake: None,
     }
 }
 

@@ -8,6 +8,7 @@ use sim::disk::{Instead, PowerLoss};
 use sim::names::Host;
 use sim::network::{Farewell, MessageKind, Weather};
 use sim::scenario::{DiskName, Fault, InputChange, Moment, PlannedFault, Trigger};
+use sim::stranger::Babble;
 use sim::stream::{Ratio, Span};
 
 use crate::strategy::{JOBS_MAX, WORKERS_MAX, duration_us};
@@ -59,6 +60,8 @@ fn fault() -> impl Strategy<Value = Fault> {
         1 => (disk(), 1_u32..4).prop_map(|(disk, times)| Fault::ReadFails { disk, times }),
         3 => (0..WORKERS_MAX).prop_map(|worker| Fault::Rot { worker }),
         3 => (0..WORKERS_MAX).prop_map(|worker| Fault::LoseFile { worker }),
+        1 => duration_us().prop_map(|back_after_us| Fault::StopManager { back_after_us }),
+        1 => (host(), select(Babble::ALL)).prop_map(|(host, says)| Fault::Stranger { host, says }),
         1 => (0..WORKERS_MAX, instead, duration_us()).prop_map(|(worker, instead, back_after_us)| {
             Fault::LoseMount { worker, instead, back_after_us }
         }),

@@ -4,7 +4,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use sim::process::UserFunction;
 use sim::stream::Ratio;
-use sim::workload::{InputText, JobSetting, PATIENCE_US};
+use sim::workload::{InputText, JobSetting, Mistake, PATIENCE_US};
+use windrow_core::failure::{ExitStatus, OsErrorKind};
 use windrow_core::job::PathBytes;
 
 use crate::strategy::{beginning_us, duration_us};
@@ -25,8 +26,8 @@ pub fn jobs() -> impl Strategy<Value = JobSetting> {
     let naming = prop_oneof![Just(Naming::Files), Just(Naming::Pattern), Just(Naming::Directory)];
     let times = (beginning_us(), rarely(), rarely());
     let data = (vec(text(), 0..4), naming, 1_u64..100);
-    (times, data, functions(), 0_u32..4, any::<bool>()).prop_map(
-        |(times, (texts, naming, split_bytes), (mapper, reducer), reducers, sync)| {
+    (times, data, functions(), 0_u32..4, any::<bool>(), mistakes()).prop_map(
+        |(times, (texts, naming, split_bytes), (mapper, reducer), reducers, sync, mistake)| {
             let directory = PathBytes::from("/shared/in");
             let total_bytes: u64 = texts.iter().map(|text| text.len() as u64).sum();
             let named = |(index, bytes)| InputText { path: directory.join(format!("text-{index}")), bytes };
@@ -50,6 +51,7 @@ pub fn jobs() -> impl Strategy<Value = JobSetting> {
                 reducers,
                 split_bytes: split_bytes.max(total_bytes / SPLITS_MAX),
                 sync,
+                mistake,
             };
             if job.hangs() {
                 job.cancel_after_us.get_or_insert(submit_us);
@@ -57,6 +59,10 @@ pub fn jobs() -> impl Strategy<Value = JobSetting> {
             job
         },
     )
+}
+
+fn mistakes() -> impl Strategy<Value = Option<Mistake>> {
+    prop_oneof![9 => Just(None), 1 => proptest::sample::select(Mistake::ALL).prop_map(Some)]
 }
 
 fn rarely() -> impl Strategy<Value = Option<u64>> {
@@ -102,6 +108,8 @@ fn functions() -> impl Strategy<Value = (UserFunction, UserFunction)> {
             }),
             1 => (0_u64..200).prop_map(|bytes| UserFunction::Hang { bytes }),
             1 => Just(UserFunction::Missing),
+            1 => Just(UserFunction::Quit { status: ExitStatus::Code(1) }),
+            1 => Just(UserFunction::Unstartable { why: OsErrorKind::NotExecutable }),
         ]
     };
     let mapper = prop_oneof![

@@ -70,6 +70,7 @@ fn faults_of_every_kind_strike() {
         | FaultKind::ProgramUnstable
         | FaultKind::Cancel
         | FaultKind::SubmitTwice
+        | FaultKind::Mistake
         | FaultKind::Impatience => false,
         FaultKind::CrashWorker
         | FaultKind::StopWorker
@@ -89,6 +90,8 @@ fn faults_of_every_kind_strike() {
         | FaultKind::ReadFails
         | FaultKind::Rot
         | FaultKind::LoseFile
+        | FaultKind::StopManager
+        | FaultKind::Stranger
         | FaultKind::OtherStorage
         | FaultKind::ChangeInput
         | FaultKind::Echo => true,

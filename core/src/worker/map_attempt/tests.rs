@@ -226,6 +226,8 @@ fn pipes_that_stay_open_are_waited_for_only_so_long() {
     let mut map = fed(1);
     give(&mut map, AttemptInput::Exited { status: ExitStatus::Code(0), unread_bytes: 0, printed_bytes: 0 });
     let (at, ()) = map.poll_timeout().expect("it waits for what its children print");
+    map.handle_timeout(Time::from_us(at.as_us() - 1));
+    assert!(map.poll_output().is_none(), "told the time before, it does nothing");
     map.handle_timeout(at);
     assert_eq!(drain(&mut map), ["kill group"]);
     let (at, ()) = map.poll_timeout().expect("it waits for the pipes");
