@@ -1,6 +1,7 @@
 //! The simulator's own promise: a scenario gives one run, twice in one process and in any other, whatever its
 //! environment. Where that is broken, the first event that differs is named.
 
+use elsewhere::Question;
 use sim::scenario::Scenario;
 use sim::trace::Transcript;
 use sim::world::{Outcome, Watch};
@@ -9,10 +10,6 @@ use std::sync::mpsc;
 
 /// Seeds that are run everywhere.
 const SEEDS: u64 = 40;
-/// What another process is asked for: the transcript of a seed; the hashes of all seeds without.
-const TRANSCRIPT_OF: &str = "WINDROW_TRANSCRIPT_OF";
-/// What another process begins each line of its answer with.
-const ANSWER: &str = "> ";
 
 fn run(scenario: Scenario) -> Outcome {
     sim::run(scenario, Watch::default())
@@ -39,14 +36,31 @@ fn first_difference(one: &[String], other: &[String]) -> Option<String> {
 
 /// Another process of this test, in an environment of its own.
 mod elsewhere {
-    use super::{ANSWER, TRANSCRIPT_OF};
+    use super::{SEEDS, hash_line, transcript};
+    use sim::scenario::Scenario;
+
+    /// The test that answers where it is asked, and asks where it is not.
+    const ANSWERING: &str = "a_seed_gives_the_same_run_in_another_process_and_environment";
+    /// The variable that holds the question.
+    const QUESTION: &str = "WINDROW_QUESTION";
+    /// What each line of an answer begins with.
+    const ANSWER: &str = "> ";
+
+    /// What another process is asked for.
+    #[derive(Copy, Clone, Debug)]
+    pub enum Question {
+        /// The hashes of all seeds.
+        Hashes,
+        /// The transcript of this one.
+        Transcript(u64),
+    }
 
     /// What is different there.
     #[derive(Copy, Clone, Debug)]
     pub struct Place {
         /// Where it starts.
         pub directory: &'static str,
-        /// Its only variables.
+        /// Its only variables, but for the question.
         pub variables: &'static [(&'static str, &'static str)],
     }
 
@@ -71,12 +85,18 @@ mod elsewhere {
 
     /// What a process there answers.
     #[expect(clippy::disallowed_types, reason = "a world is compared with that of another process")]
-    pub fn answer(place: Place, transcript_of: Option<u64>) -> Vec<String> {
+    pub fn ask(place: Place, question: Question) -> Vec<String> {
         let executable = std::env::current_exe().expect("this test runs");
         let mut command = std::process::Command::new(executable);
-        command.args(["--ignored", "--exact", "elsewhere::answers", "--nocapture", "--test-threads=1"]);
+        command.args(["--exact", ANSWERING, "--nocapture", "--test-threads=1"]);
         command.current_dir(place.directory).env_clear().envs(place.variables.iter().copied());
-        command.envs(transcript_of.map(|seed| (TRANSCRIPT_OF, seed.to_string())));
+        command.env(
+            QUESTION,
+            match question {
+                Question::Hashes => "hashes".into(),
+                Question::Transcript(seed) => seed.to_string(),
+            },
+        );
         let output = command.output().expect("a test can be started");
         assert!(output.status.success(), "{place:?}: {}", String::from_utf8_lossy(&output.stderr));
         let lines = String::from_utf8(output.stdout).expect("it says text");
@@ -84,13 +104,20 @@ mod elsewhere {
         lines.lines().filter_map(|line| Some(line.split_once(ANSWER)?.1.to_string())).collect()
     }
 
-    #[test]
-    #[ignore = "answers the tests that start it"]
+    /// What this process was asked, if it is the other one.
     #[expect(clippy::disallowed_methods, reason = "it is asked so; a run never reads this")]
-    fn answers() {
-        let lines: Vec<String> = match std::env::var(TRANSCRIPT_OF) {
-            Ok(seed) => super::transcript(super::Scenario::from_seed(seed.parse().expect("it is a seed"))),
-            Err(_) => (0..super::SEEDS).map(super::hash_line).collect(),
+    pub fn question() -> Option<Question> {
+        let question = std::env::var(QUESTION).ok()?;
+        Some(match question.as_str() {
+            "hashes" => Question::Hashes,
+            seed => Question::Transcript(seed.parse().expect("it is a seed")),
+        })
+    }
+
+    pub fn answer(question: Question) {
+        let lines: Vec<String> = match question {
+            Question::Hashes => (0..SEEDS).map(hash_line).collect(),
+            Question::Transcript(seed) => transcript(Scenario::from_seed(seed)),
         };
         lines.iter().for_each(|line| println!("{ANSWER}{line}"));
     }
@@ -112,13 +139,16 @@ fn a_seed_gives_the_same_run_twice() {
 
 #[test]
 fn a_seed_gives_the_same_run_in_another_process_and_environment() {
+    if let Some(question) = elsewhere::question() {
+        return elsewhere::answer(question);
+    }
     let here: Vec<String> = (0..SEEDS).map(hash_line).collect();
     for place in elsewhere::PLACES {
-        let there = elsewhere::answer(place, None);
+        let there = elsewhere::ask(place, Question::Hashes);
         assert_eq!(here.len(), there.len(), "{place:?}");
         if let Some(seed) = (0..SEEDS).find(|seed| here[*seed as usize] != there[*seed as usize]) {
             let here = transcript(Scenario::from_seed(seed));
-            let there = elsewhere::answer(place, Some(seed));
+            let there = elsewhere::ask(place, Question::Transcript(seed));
             let difference = first_difference(&here, &there);
             panic!("seed {seed} differs in {place:?}: {}", difference.unwrap_or("not when looked at".into()));
         }
@@ -128,7 +158,7 @@ fn a_seed_gives_the_same_run_in_another_process_and_environment() {
 #[test]
 fn another_process_tells_the_same_transcript() {
     let here = transcript(Scenario::from_seed(5));
-    assert_eq!(first_difference(&here, &elsewhere::answer(elsewhere::PLACES[1], Some(5))), None);
+    assert_eq!(first_difference(&here, &elsewhere::ask(elsewhere::PLACES[1], Question::Transcript(5))), None);
 }
 
 #[test]

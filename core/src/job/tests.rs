@@ -1,3 +1,5 @@
+//! Figures, paths, and where a job's output is staged.
+
 use super::*;
 use crate::ids::{Epoch, TaskId};
 

@@ -1,3 +1,5 @@
+//! Whatever the cutting, the damage or the peer, the wire gives the same messages or says what is wrong.
+
 use super::connection::{Connection, Incoming};
 use super::message::{FromClient, Heartbeat, Role};
 use super::{MAGIC, PROTOCOL_VERSION, Violation, datagram, frame, preamble};

@@ -1,7 +1,7 @@
 //! What a scenario may be: owns the bounds of its parts, so that whatever is not refused is a world that must keep its
 //! promises, however it was written.
 
-use super::{DiskName, Fault, ManagerSetting, PlannedFault, Scenario, Trigger};
+use super::{Fault, ManagerSetting, PlannedFault, Scenario, Trigger};
 use crate::names::Host;
 use crate::stream::Span;
 use crate::workload::JobSetting;
@@ -74,7 +74,11 @@ impl Scenario {
 
     fn check_fault(&self, planned: &PlannedFault) -> Result<(), Nonsense> {
         let PlannedFault { trigger, fault } = planned;
-        let strange = self.hosts_of(trigger, fault).into_iter().find(|host| !self.has(*host));
+        let writer = match trigger {
+            Trigger::Write { host, .. } => Some(*host),
+            Trigger::At { .. } | Trigger::Event { .. } | Trigger::Message { .. } => None,
+        };
+        let strange = writer.into_iter().chain(fault.hosts()).find(|host| !self.has(*host));
         if let Some(host) = strange {
             return nonsense(format!("{fault:?}: there is no {host}"));
         }
@@ -116,41 +120,6 @@ impl Scenario {
         let paces = self.workers.iter().map(|worker| &worker.pace).chain([&self.manager.pace]);
         let network = [self.network.latency, self.network.jitter];
         paces.flat_map(|pace| [pace.disk, pace.journal, pace.turn, pace.program]).chain(network)
-    }
-
-    fn hosts_of(&self, trigger: &Trigger, fault: &Fault) -> Vec<Host> {
-        let mut hosts = match trigger {
-            Trigger::Write { host, .. } => vec![*host],
-            Trigger::At { .. } | Trigger::Event { .. } | Trigger::Message { .. } => Vec::new(),
-        };
-        match fault {
-            Fault::Crash { host, .. }
-            | Fault::Pause { host, .. }
-            | Fault::Slow { host, .. }
-            | Fault::Stranger { host, .. } => {
-                hosts.push(*host);
-            }
-            Fault::Cut { from, to, .. } | Fault::Trickle { from, to, .. } => hosts.extend([*from, *to]),
-            Fault::Stop { worker, .. }
-            | Fault::Rot { worker }
-            | Fault::LoseFile { worker }
-            | Fault::LoseMount { worker, .. }
-            | Fault::Echo { worker, .. } => hosts.push(Host::Worker(*worker)),
-            Fault::ResetConnection { of } => hosts.extend(*of),
-            Fault::DiskFull { disk, .. } | Fault::SyncFails { disk, .. } | Fault::ReadFails { disk, .. } => {
-                match disk {
-                    DiskName::Scratch(worker) => hosts.push(Host::Worker(*worker)),
-                    DiskName::Shared => {}
-                }
-            }
-            Fault::Blackout { .. }
-            | Fault::HalfOpen
-            | Fault::FlipOnWire
-            | Fault::Weather { .. }
-            | Fault::StopManager { .. }
-            | Fault::ChangeInput { .. } => {}
-        }
-        hosts
     }
 }
 

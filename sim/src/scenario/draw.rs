@@ -336,33 +336,11 @@ fn trigger(stream: &mut Stream, scenario: &Scenario, fault: &Fault) -> Trigger {
 /// Whose writes a fault has most to do with.
 fn own_host(fault: &Fault) -> Option<Host> {
     match fault {
-        Fault::Crash { host: host @ (Host::Manager | Host::Worker(_)), .. } => Some(*host),
+        Fault::Crash { host, .. } => (!matches!(host, Host::Client(_))).then_some(*host),
         Fault::Rot { worker } | Fault::LoseFile { worker } | Fault::LoseMount { worker, .. } => {
             Some(Host::Worker(*worker))
         }
-        // The Manager's are the last.
-        Fault::SyncFails { disk: DiskName::Shared, .. } => Some(Host::Manager),
-        Fault::DiskFull { disk, .. } | Fault::SyncFails { disk, .. } | Fault::ReadFails { disk, .. } => {
-            match disk {
-                DiskName::Scratch(worker) => Some(Host::Worker(*worker)),
-                DiskName::Shared => None,
-            }
-        }
-        Fault::StopManager { .. } => Some(Host::Manager),
-        Fault::Crash { host: Host::Client(_), .. }
-        | Fault::Stranger { .. }
-        | Fault::Stop { .. }
-        | Fault::Blackout { .. }
-        | Fault::Pause { .. }
-        | Fault::Slow { .. }
-        | Fault::Cut { .. }
-        | Fault::Trickle { .. }
-        | Fault::ResetConnection { .. }
-        | Fault::HalfOpen
-        | Fault::FlipOnWire
-        | Fault::Weather { .. }
-        | Fault::ChangeInput { .. }
-        | Fault::Echo { .. } => None,
+        other => other.refusing_disk().and_then(DiskName::host),
     }
 }
 

@@ -3,6 +3,8 @@
 //! Plain data; how a fault strikes is the world's. Invariant: every fault is of exactly one [`FaultKind`], and can be
 //! switched off by it.
 
+mod properties;
+
 use crate::disk::{Instead, PowerLoss};
 use crate::names::Host;
 use crate::network::{Farewell, MessageKind, Weather};
@@ -71,6 +73,16 @@ pub enum DiskName {
     Shared,
     /// The scratch of a worker's host.
     Scratch(u16),
+}
+
+impl DiskName {
+    /// Whose alone it is; `None` where all see it.
+    pub fn host(self) -> Option<Host> {
+        match self {
+            DiskName::Shared => None,
+            DiskName::Scratch(worker) => Some(Host::Worker(worker)),
+        }
+    }
 }
 
 impl fmt::Display for DiskName {
@@ -399,60 +411,6 @@ impl Fault {
             Fault::LoseMount { .. } => FaultKind::OtherStorage,
             Fault::ChangeInput { .. } => FaultKind::ChangeInput,
             Fault::Echo { .. } => FaultKind::Echo,
-        }
-    }
-
-    /// Whether it ends the process on this host.
-    pub fn kills(&self, victim: Host) -> bool {
-        match self {
-            Fault::Crash { host, .. } => *host == victim,
-            Fault::LoseMount { worker, .. } => Host::Worker(*worker) == victim,
-            Fault::Blackout { .. } => true,
-            Fault::Stop { .. }
-            | Fault::Pause { .. }
-            | Fault::Slow { .. }
-            | Fault::Cut { .. }
-            | Fault::Trickle { .. }
-            | Fault::ResetConnection { .. }
-            | Fault::HalfOpen
-            | Fault::FlipOnWire
-            | Fault::Weather { .. }
-            | Fault::DiskFull { .. }
-            | Fault::SyncFails { .. }
-            | Fault::ReadFails { .. }
-            | Fault::Rot { .. }
-            | Fault::LoseFile { .. }
-            | Fault::StopManager { .. }
-            | Fault::Stranger { .. }
-            | Fault::ChangeInput { .. }
-            | Fault::Echo { .. } => false,
-        }
-    }
-
-    /// For how long it lasts by itself; `None` where it stays until the world is healed.
-    pub fn lasts_us(&self) -> Option<u64> {
-        match self {
-            Fault::Crash { back_after_us, .. } => *back_after_us,
-            Fault::Stop { back_after_us, .. }
-            | Fault::StopManager { back_after_us }
-            | Fault::Blackout { back_after_us, .. }
-            | Fault::LoseMount { back_after_us, .. } => Some(*back_after_us),
-            Fault::Pause { for_us, .. }
-            | Fault::Slow { for_us, .. }
-            | Fault::Cut { for_us, .. }
-            | Fault::Trickle { for_us, .. }
-            | Fault::Weather { for_us, .. }
-            | Fault::DiskFull { for_us, .. } => *for_us,
-            Fault::ResetConnection { .. }
-            | Fault::HalfOpen
-            | Fault::FlipOnWire
-            | Fault::SyncFails { .. }
-            | Fault::ReadFails { .. }
-            | Fault::Rot { .. }
-            | Fault::LoseFile { .. }
-            | Fault::Stranger { .. }
-            | Fault::ChangeInput { .. } => Some(0),
-            Fault::Echo { .. } => None,
         }
     }
 }

@@ -146,29 +146,7 @@ impl Scenario {
                     }
                 }
             }
-            FaultKind::CrashWorker
-            | FaultKind::CrashManager
-            | FaultKind::CrashClient
-            | FaultKind::StopWorker
-            | FaultKind::Blackout
-            | FaultKind::Pause
-            | FaultKind::Slow
-            | FaultKind::Cut
-            | FaultKind::Trickle
-            | FaultKind::Reset
-            | FaultKind::HalfOpen
-            | FaultKind::FlipOnWire
-            | FaultKind::Weather
-            | FaultKind::DiskFull
-            | FaultKind::SyncFails
-            | FaultKind::ReadFails
-            | FaultKind::Rot
-            | FaultKind::LoseFile
-            | FaultKind::StopManager
-            | FaultKind::Stranger
-            | FaultKind::OtherStorage
-            | FaultKind::ChangeInput
-            | FaultKind::Echo => {}
+            event => assert!(event.is_event(), "there is nothing left of {event}"),
         }
         self
     }

@@ -208,28 +208,8 @@ fn farewell(fault: &mut Fault, plainer: Farewell) {
 }
 
 fn until_healed(fault: &mut Fault) {
-    match fault {
-        Fault::Crash { back_after_us: lasts_us, .. }
-        | Fault::Pause { for_us: lasts_us, .. }
-        | Fault::Slow { for_us: lasts_us, .. }
-        | Fault::Cut { for_us: lasts_us, .. }
-        | Fault::Trickle { for_us: lasts_us, .. }
-        | Fault::Weather { for_us: lasts_us, .. }
-        | Fault::DiskFull { for_us: lasts_us, .. } => *lasts_us = None,
-        Fault::Stop { .. }
-        | Fault::StopManager { .. }
-        | Fault::Stranger { .. }
-        | Fault::Blackout { .. }
-        | Fault::ResetConnection { .. }
-        | Fault::HalfOpen
-        | Fault::FlipOnWire
-        | Fault::SyncFails { .. }
-        | Fault::ReadFails { .. }
-        | Fault::Rot { .. }
-        | Fault::LoseFile { .. }
-        | Fault::LoseMount { .. }
-        | Fault::ChangeInput { .. }
-        | Fault::Echo { .. } => {}
+    if let Some(lasts_us) = fault.lasting_mut() {
+        *lasts_us = None;
     }
 }
 
@@ -331,12 +311,6 @@ pub(super) fn times_and_counts(scenario: &mut Scenario) -> Vec<&mut u64> {
             Trigger::Event { nth } | Trigger::Write { nth, .. } | Trigger::Message { nth, .. } => nth,
         });
         match &mut planned.fault {
-            Fault::Crash { back_after_us: lasts_us, .. }
-            | Fault::Pause { for_us: lasts_us, .. }
-            | Fault::Slow { for_us: lasts_us, .. }
-            | Fault::Cut { for_us: lasts_us, .. }
-            | Fault::Trickle { for_us: lasts_us, .. }
-            | Fault::Weather { for_us: lasts_us, .. } => numbers.extend(lasts_us),
             Fault::DiskFull { after_bytes, for_us, .. } => {
                 numbers.push(after_bytes);
                 numbers.extend(for_us);
@@ -347,16 +321,7 @@ pub(super) fn times_and_counts(scenario: &mut Scenario) -> Vec<&mut u64> {
             | Fault::LoseMount { back_after_us, .. } => {
                 numbers.push(back_after_us);
             }
-            Fault::ResetConnection { .. }
-            | Fault::HalfOpen
-            | Fault::FlipOnWire
-            | Fault::SyncFails { .. }
-            | Fault::ReadFails { .. }
-            | Fault::Rot { .. }
-            | Fault::LoseFile { .. }
-            | Fault::Stranger { .. }
-            | Fault::ChangeInput { .. }
-            | Fault::Echo { .. } => {}
+            other => numbers.extend(other.lasting_mut().into_iter().flatten()),
         }
     }
     numbers

@@ -1,3 +1,5 @@
+//! What is shrunk still fails and makes sense, and only what it fails by stays.
+
 use super::*;
 use crate::names::Host;
 use crate::scenario::{DiskName, Fault, FaultKind, PlannedFault, Trigger};

@@ -27,35 +27,14 @@ impl<M: Machines> World<M> {
     pub(super) fn strike(&mut self, index: usize) {
         let fault = self.scenario.faults[index].fault.clone();
         let Some(text) = self.strike_with(&fault) else { return };
-        let lasts_us = match fault {
-            Fault::Pause { for_us, .. }
-            | Fault::Slow { for_us, .. }
-            | Fault::Cut { for_us, .. }
-            | Fault::Trickle { for_us, .. }
-            | Fault::Weather { for_us, .. }
-            | Fault::DiskFull { for_us, .. } => for_us,
-            Fault::Crash { .. }
-            | Fault::Stop { .. }
-            | Fault::Blackout { .. }
-            | Fault::ResetConnection { .. }
-            | Fault::HalfOpen
-            | Fault::FlipOnWire
-            | Fault::SyncFails { .. }
-            | Fault::ReadFails { .. }
-            | Fault::Rot { .. }
-            | Fault::LoseFile { .. }
-            | Fault::StopManager { .. }
-            | Fault::Stranger { .. }
-            | Fault::LoseMount { .. }
-            | Fault::ChangeInput { .. }
-            | Fault::Echo { .. } => None,
-        };
-        if let Some(us) = lasts_us {
+        if fault.is_lifted()
+            && let Some(us) = fault.lasts_us()
+        {
             self.environment.schedule.after(us, Event::Cue(Cue::Lift(index)));
         }
         let now = self.environment.now();
         self.environment.trace.remark(now, &text);
-        self.environment.see_fault(host_of(&fault), &text);
+        self.environment.see_fault(fault.hosts().first().copied(), &text);
         self.struck.push(Struck { at: now, kind: fault.kind(), text });
     }
 
@@ -225,21 +204,7 @@ impl<M: Machines> World<M> {
             Fault::Trickle { from, to, .. } => network.slow(from, to, None),
             Fault::Weather { .. } => network.weather = Weather::FAIR,
             Fault::DiskFull { disk, .. } => self.environment.disk(disk).limit_room(None),
-            Fault::Crash { .. }
-            | Fault::Stop { .. }
-            | Fault::Blackout { .. }
-            | Fault::ResetConnection { .. }
-            | Fault::HalfOpen
-            | Fault::FlipOnWire
-            | Fault::SyncFails { .. }
-            | Fault::ReadFails { .. }
-            | Fault::Rot { .. }
-            | Fault::LoseFile { .. }
-            | Fault::StopManager { .. }
-            | Fault::Stranger { .. }
-            | Fault::LoseMount { .. }
-            | Fault::ChangeInput { .. }
-            | Fault::Echo { .. } => unreachable!("it does not last"),
+            ref blow => unreachable!("{blow:?} is not lifted"),
         }
     }
 
@@ -279,35 +244,6 @@ impl Environment {
             DiskName::Shared => &mut self.shared,
             DiskName::Scratch(worker) => &mut self.computer(Host::Worker(worker)).scratch,
         }
-    }
-}
-
-/// The host that a fault is marked at; the whole otherwise.
-fn host_of(fault: &Fault) -> Option<Host> {
-    match fault {
-        Fault::Crash { host, .. }
-        | Fault::Pause { host, .. }
-        | Fault::Slow { host, .. }
-        | Fault::Stranger { host, .. } => Some(*host),
-        Fault::StopManager { .. } => Some(Host::Manager),
-        Fault::Cut { from, .. } | Fault::Trickle { from, .. } => Some(*from),
-        Fault::Stop { worker, .. }
-        | Fault::Rot { worker }
-        | Fault::LoseFile { worker }
-        | Fault::LoseMount { worker, .. }
-        | Fault::Echo { worker, .. } => Some(Host::Worker(*worker)),
-        Fault::ResetConnection { of } => *of,
-        Fault::DiskFull { disk, .. } | Fault::SyncFails { disk, .. } | Fault::ReadFails { disk, .. } => {
-            match disk {
-                DiskName::Scratch(worker) => Some(Host::Worker(*worker)),
-                DiskName::Shared => None,
-            }
-        }
-        Fault::Blackout { .. }
-        | Fault::HalfOpen
-        | Fault::FlipOnWire
-        | Fault::Weather { .. }
-        | Fault::ChangeInput { .. } => None,
     }
 }
 

@@ -36,30 +36,11 @@ impl<M: Machines> World<M> {
 
     /// Whether a fault of such a disk has struck.
     fn has_failed(&self, which: impl Fn(DiskName) -> bool) -> bool {
-        let struck = |fault: &Fault| self.struck.iter().any(|struck| struck.kind == fault.kind());
-        self.scenario.faults.iter().any(|planned| match &planned.fault {
-            Fault::DiskFull { disk, .. } | Fault::SyncFails { disk, .. } | Fault::ReadFails { disk, .. } => {
-                which(*disk) && struck(&planned.fault)
-            }
-            Fault::Crash { .. }
-            | Fault::Stop { .. }
-            | Fault::Blackout { .. }
-            | Fault::Pause { .. }
-            | Fault::Slow { .. }
-            | Fault::Cut { .. }
-            | Fault::Trickle { .. }
-            | Fault::ResetConnection { .. }
-            | Fault::HalfOpen
-            | Fault::FlipOnWire
-            | Fault::Weather { .. }
-            | Fault::Rot { .. }
-            | Fault::LoseFile { .. }
-            | Fault::StopManager { .. }
-            | Fault::Stranger { .. }
-            | Fault::LoseMount { .. }
-            | Fault::ChangeInput { .. }
-            | Fault::Echo { .. } => false,
-        })
+        let has_struck = |fault: &Fault| self.struck.iter().any(|struck| struck.kind == fault.kind());
+        self.scenario
+            .faults
+            .iter()
+            .any(|planned| planned.fault.refusing_disk().is_some_and(&which) && has_struck(&planned.fault))
     }
 
     /// After something happened to a process: looks at what it told its user, and at outputs that were not there before.

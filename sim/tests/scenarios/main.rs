@@ -63,41 +63,8 @@ proptest! {
 
 #[test]
 fn faults_of_every_kind_strike() {
-    let event = |kind: &&FaultKind| match kind {
-        FaultKind::Drift
-        | FaultKind::ProgramFails
-        | FaultKind::ProgramHangs
-        | FaultKind::ProgramUnstable
-        | FaultKind::Cancel
-        | FaultKind::SubmitTwice
-        | FaultKind::Mistake
-        | FaultKind::Impatience => false,
-        FaultKind::CrashWorker
-        | FaultKind::StopWorker
-        | FaultKind::CrashManager
-        | FaultKind::CrashClient
-        | FaultKind::Blackout
-        | FaultKind::Pause
-        | FaultKind::Slow
-        | FaultKind::Cut
-        | FaultKind::Trickle
-        | FaultKind::Reset
-        | FaultKind::HalfOpen
-        | FaultKind::FlipOnWire
-        | FaultKind::Weather
-        | FaultKind::DiskFull
-        | FaultKind::SyncFails
-        | FaultKind::ReadFails
-        | FaultKind::Rot
-        | FaultKind::LoseFile
-        | FaultKind::StopManager
-        | FaultKind::Stranger
-        | FaultKind::OtherStorage
-        | FaultKind::ChangeInput
-        | FaultKind::Echo => true,
-    };
     let mut missing: BTreeSet<FaultKind> =
-        FaultKind::ALL.iter().copied().filter(|kind| event(&kind)).collect();
+        FaultKind::ALL.iter().copied().filter(|kind| kind.is_event()).collect();
     let (mut runner, strategy) = (TestRunner::new(config(1)), scenarios());
     for _ in 0..1_000 {
         let case = strategy.new_tree(&mut runner).expect("nothing is rejected").current();

@@ -1,3 +1,5 @@
+//! Every cause in words, and the whole of what a user reads of a failure.
+
 use crate::failure::{Cause, ExitStatus, Failure, InputRange, OsError, OsErrorKind, PeerKind};
 use crate::ids::{AttemptId, Epoch, JobId, TaskId};
 use crate::job::{CommandLine, PathBytes, ProgramRole};

@@ -66,9 +66,7 @@ fn a_client_that_heard_the_end_and_stays_silent_is_hung_up_on() {
     let client = stage.connect(Role::Client);
     stage.submit(client, 1);
     stage.settle();
-    stage.answer(FileAnswer::Found(true));
-    stage.answer(FileAnswer::Done);
-    assert_eq!(stage.persist(), ["Client Ended OutputExists"]);
+    assert_eq!(stage.output_exists(), ["Client Ended OutputExists"]);
     assert_eq!(stage.wait(HANDSHAKE_US - 1), [""; 0]);
     assert_eq!(stage.wait(1), ["close"]);
 }
@@ -79,9 +77,7 @@ fn a_client_that_asks_for_more_after_the_end_is_kept_until_it_heard_that_too() {
     let client = stage.connect(Role::Client);
     stage.submit(client, 1);
     stage.settle();
-    stage.answer(FileAnswer::Found(true));
-    stage.answer(FileAnswer::Done);
-    stage.persist();
+    stage.output_exists();
     stage.wait(HANDSHAKE_US - 1);
     assert_eq!(stage.say(client, &FromClient::Watch { job: JobId(1) }), ["Client Ended OutputExists"]);
     assert_eq!(stage.wait(HANDSHAKE_US - 1), [""; 0]);
@@ -115,36 +111,32 @@ fn an_output_that_is_there_fails_the_job_before_anything_is_made() {
     assert_eq!(stage.persist(), ["Client Ended OutputExists"]);
 }
 
-#[test]
-fn an_output_that_appears_meanwhile_is_not_replaced() {
+/// How a job ends whose output is put in place as far as so many steps, for the next one fails like this.
+fn publishing_fails(steps: u32, kind: OsErrorKind, text: &str) -> Vec<String> {
     let mut stage = Stage::new();
     let (worker, client) = worker_and_client(&mut stage, 1);
     stage.job(client, 1, 0);
     let map = stage.launched[0];
     stage.ended(worker, map);
-    for _ in 0..4 {
+    for _ in 0..steps {
         stage.answer(FileAnswer::Done);
     }
-    let error = OsError { kind: OsErrorKind::Exists, text: "File exists".into() };
+    let error = OsError { kind, text: text.into() };
     assert_eq!(stage.answer(FileAnswer::Failed(error)), ["file remove STAGING"]);
     stage.answer(FileAnswer::Done);
-    assert_eq!(stage.settle(), ["Client Ended OutputExists", "Worker DropJob { job: JobId(1) }"]);
+    stage.settle()
+}
+
+#[test]
+fn an_output_that_appears_meanwhile_is_not_replaced() {
+    let lines = publishing_fails(4, OsErrorKind::Exists, "File exists");
+    assert_eq!(lines, ["Client Ended OutputExists", "Worker DropJob { job: JobId(1) }"]);
 }
 
 #[test]
 fn an_output_that_is_in_place_but_not_synced_is_said_to_be_so() {
-    let mut stage = Stage::new();
-    let (worker, client) = worker_and_client(&mut stage, 1);
-    stage.job(client, 1, 0);
-    let map = stage.launched[0];
-    stage.ended(worker, map);
-    for _ in 0..5 {
-        stage.answer(FileAnswer::Done);
-    }
-    let error = OsError { kind: OsErrorKind::Other, text: "Input/output error".into() };
-    assert_eq!(stage.answer(FileAnswer::Failed(error)), ["file remove STAGING"]);
-    stage.answer(FileAnswer::Done);
-    assert_eq!(stage.settle()[0], "Client Ended OutputNotSynced");
+    let lines = publishing_fails(5, OsErrorKind::Other, "Input/output error");
+    assert_eq!(lines[0], "Client Ended OutputNotSynced");
 }
 
 #[test]
@@ -263,10 +255,7 @@ fn a_job_with_a_long_name_ends_and_the_manager_lives() {
     stage.settle();
     // Either it is refused at once, or it is told how it ended; the name stands in the report and in its failure.
     if !stage.operations.is_empty() {
-        stage.answer(FileAnswer::Found(true));
-        stage.settle();
-        stage.answer(FileAnswer::Done);
-        let lines = stage.settle();
+        let lines = stage.output_exists();
         assert!(lines.contains(&"Client Ended OutputExists".into()), "{lines:?}");
     }
 }
@@ -307,10 +296,7 @@ fn the_report_of_a_job_that_outlives_a_thousand_others_is_kept() {
             return stage.operations.remove(0);
         }
         let operation = stage.operations[0];
-        stage.answer(FileAnswer::Found(true));
-        stage.settle();
-        stage.answer(FileAnswer::Done);
-        stage.settle();
+        stage.output_exists();
         operation
     };
     let first = run(1, true);
@@ -318,10 +304,7 @@ fn the_report_of_a_job_that_outlives_a_thousand_others_is_kept() {
         run(key, false);
     }
     stage.operations.push(first);
-    stage.answer(FileAnswer::Found(true));
-    stage.settle();
-    stage.answer(FileAnswer::Done);
-    let lines = stage.settle();
+    let lines = stage.output_exists();
     assert!(lines.contains(&"Client Ended OutputExists".into()), "{lines:?}");
     assert_eq!(stage.say(client, &FromClient::Watch { job: JobId(1) }), ["Client Ended OutputExists"]);
 }

@@ -168,6 +168,14 @@ impl Stage {
         self.say(id, &FromClient::Submit { key, specification: specification(reducers) })
     }
 
+    /// The output of a job that was accepted is there already, and the job ends.
+    fn output_exists(&mut self) -> Vec<String> {
+        self.answer(FileAnswer::Found(true));
+        self.settle();
+        self.answer(FileAnswer::Done);
+        self.settle()
+    }
+
     /// A job of so many one-byte splits whose tasks may be launched.
     fn job(&mut self, client: ConnectionId, maps: u64, reducers: u32) -> Vec<String> {
         let mut lines = self.submit(client, reducers);

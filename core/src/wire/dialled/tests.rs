@@ -1,3 +1,5 @@
+//! Connections that were given up: what comes late, and what may still go.
+
 use super::*;
 use crate::ids::JobId;
 use crate::time::SECOND_US;

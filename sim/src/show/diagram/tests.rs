@@ -1,3 +1,5 @@
+//! A page shows every kind of sight, is sound whatever its texts hold, and is not endless.
+
 use super::*;
 use crate::names::{Actor, Part, ProcessId};
 use windrow_core::time::Time;
