@@ -62,27 +62,32 @@ impl Errand {
         )
     }
 
-    /// Once every task is won: the winners' files take their names in one directory, which becomes the output.
-    pub fn publish(job: &Job) -> Errand {
+    /// Once every task is won: the winners' files take their names in one directory. `again` if an earlier life may have
+    /// begun with it.
+    pub fn commit(job: &Job, again: bool) -> Errand {
         let sync = job.specification.sync;
         let (staging, whole) = (job.staging(), job.staging().whole());
         let mut requests = Vec::new();
         requests.push(FileRequest::CreateDirectory { path: whole.clone() });
         for (index, attempt) in job.deciding_attempts().enumerate() {
             let part = whole.join(format!("part-{index:05}"));
-            requests.push(FileRequest::Rename { from: staging.output_of(&attempt), to: part });
+            requests.push(FileRequest::Rename { from: staging.output_of(&attempt), to: part, again });
         }
         requests.push(FileRequest::WriteFile { path: whole.join("_SUCCESS"), contents: Vec::new(), sync });
         if sync {
-            requests.push(FileRequest::SyncDirectory { path: whole.clone() });
-        }
-        let output = job.specification.output.clone();
-        let parent = output.split_name().map(|(parent, _)| parent);
-        requests.push(FileRequest::Rename { from: whole, to: output });
-        if let Some(path) = parent.filter(|_| sync) {
-            requests.push(FileRequest::SyncDirectory { path });
+            // Its entries, then its own: when the journal says that it is whole it may only be missing where it was published.
+            requests.extend([whole, staging.0].map(|path| FileRequest::SyncDirectory { path }));
         }
         Errand::new(job, requests)
+    }
+
+    /// Once that directory is whole: it becomes the output. `again` if an earlier life may have done it.
+    pub fn publish(job: &Job, again: bool) -> Errand {
+        let output = job.specification.output.clone();
+        let parent = output.split_name().map(|(parent, _)| parent);
+        let rename = FileRequest::Rename { from: job.staging().whole(), to: output, again };
+        let sync = parent.filter(|_| job.specification.sync).map(|path| FileRequest::SyncDirectory { path });
+        Errand::new(job, [rename].into_iter().chain(sync))
     }
 
     /// At the end, well or not: what is left in staging goes.

@@ -9,9 +9,6 @@ use windrow_core::failure::{Cause, Fault};
 /// An exception.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Excuse {
-    /// The Manager was killed while the job was known to it: it does not read its journal yet, so the job is forgotten, its
-    /// staging stays, and its user is told that the Manager is lost.
-    Forgotten,
     /// The storage of inputs and outputs failed: the job may fail by it, and say so.
     StorageFailed,
     /// Scratch failed, and the one worker that must be able to do the work was not there for it: it failed, too, or was not
@@ -28,7 +25,6 @@ pub enum Excuse {
 impl fmt::Display for Excuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Excuse::Forgotten => "a Manager that was killed forgets its jobs",
             Excuse::StorageFailed => "the shared storage failed",
             Excuse::NoScratch => "scratch failed, and the capable worker was not in service",
             Excuse::NotSynced => "the power failed and the job does not sync",
@@ -41,11 +37,8 @@ impl fmt::Display for Excuse {
 /// Why a job may have failed by this cause; `None` if there is no excuse.
 pub(super) fn for_failure(evidence: &Evidence<'_>, job: usize, cause: &Cause) -> Option<Excuse> {
     let setting = &evidence.scenario.jobs[job];
-    let forgotten = evidence.history.may_be_forgotten(job, evidence.scenario);
     let excuse = match cause {
         Cause::Cancelled if setting.cancel_after_us.is_some() => Excuse::Cancelled,
-        // What an earlier life has published, or had under way, is in the way of the same job of a later one.
-        Cause::OutputExists { .. } | Cause::ConnectionLost { .. } if forgotten => Excuse::Forgotten,
         Cause::OutputUnwritable { .. }
         | Cause::OutputNotSynced { .. }
         | Cause::InputUnreadable { .. }
@@ -95,9 +88,4 @@ fn is_out_of_service(evidence: &Evidence<'_>, job: usize) -> bool {
 pub(super) fn for_a_torn_output(evidence: &Evidence<'_>, job: usize) -> Option<Excuse> {
     let dark = evidence.struck.contains(&FaultKind::Blackout);
     (dark && !evidence.scenario.jobs[job].sync).then_some(Excuse::NotSynced)
-}
-
-/// Why staging may stay behind.
-pub(super) fn for_leftovers(evidence: &Evidence<'_>) -> Option<Excuse> {
-    (!evidence.history.manager_deaths.is_empty()).then_some(Excuse::Forgotten)
 }

@@ -24,8 +24,6 @@ pub struct Heard {
 pub struct History {
     /// Every client's life, in the order of their beginnings.
     pub heard: Vec<Heard>,
-    /// When a Manager's process was killed.
-    pub manager_deaths: Vec<Time>,
     /// When the capable worker was registered first.
     pub capable_registered: Option<Time>,
     /// When each job's output was first seen, by index.
@@ -38,11 +36,6 @@ impl History {
         History { output_seen: vec![None; jobs], ..History::default() }
     }
 
-    /// A Manager's process was killed.
-    pub fn manager_died(&mut self, now: Time) {
-        self.manager_deaths.push(now);
-    }
-
     /// The lives of the clients of a job.
     pub fn of_job(&self, job: usize, scenario: &Scenario) -> impl Iterator<Item = &Heard> {
         self.heard.iter().filter(move |heard| job_of(heard.client, scenario) == Some(job))
@@ -52,12 +45,6 @@ impl History {
     pub fn shutdown(&self, scenario: &Scenario) -> Option<&ClientReport> {
         let last = self.heard.last()?;
         (job_of(last.client, scenario).is_none()).then(|| last.reports.last()).flatten()
-    }
-
-    /// Whether a Manager died since the job was first submitted, so that it may know nothing of it.
-    pub fn may_be_forgotten(&self, job: usize, scenario: &Scenario) -> bool {
-        let began = self.of_job(job, scenario).map(|heard| heard.began).min();
-        began.is_some_and(|began| self.manager_deaths.iter().any(|died| *died >= began))
     }
 }
 

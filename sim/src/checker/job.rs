@@ -1,6 +1,6 @@
 //! Promises about jobs: what their users find, and what they are told.
 
-use super::excuse::{self, Excuse};
+use super::excuse;
 use super::{Evidence, Violation, due, end_of};
 use crate::process::UserFunction;
 use crate::scenario::FaultKind;
@@ -71,20 +71,16 @@ pub fn failures_are_the_programs_own(evidence: &Evidence<'_>, job: usize) -> Opt
 /// Who finds an output directory may trust it: a job that failed, or was given up, leaves none.
 pub fn a_failed_job_shows_nothing(evidence: &Evidence<'_>, job: usize) -> Option<Violation> {
     let output = &evidence.scenario.jobs[job].output;
-    let forgotten = evidence.history.may_be_forgotten(job, evidence.scenario);
     let failed = ends(evidence, job).any(|report| match &report.failure {
         Some(failure) => !matches!(failure.cause, windrow_core::failure::Cause::OutputNotSynced { .. }),
         None => false,
     });
-    (failed && !forgotten && evidence.shared.exists(output))
+    (failed && evidence.shared.exists(output))
         .then(|| Violation::new("a failed job shows nothing", format!("{output} is there")))
 }
 
 /// Who submits a job again, because he does not know whether it arrived, has it run once.
 pub fn one_key_is_one_job(evidence: &Evidence<'_>, job: usize) -> Option<Violation> {
-    if evidence.history.may_be_forgotten(job, evidence.scenario) {
-        return None;
-    }
     let accepted: BTreeSet<JobId> = evidence
         .history
         .of_job(job, evidence.scenario)
@@ -106,9 +102,6 @@ pub fn one_key_is_one_job(evidence: &Evidence<'_>, job: usize) -> Option<Violati
 
 /// Who has heard how a job ended never hears otherwise, whoever asks, and how often.
 pub fn an_end_is_final(evidence: &Evidence<'_>, job: usize) -> Option<Violation> {
-    if evidence.history.may_be_forgotten(job, evidence.scenario) {
-        return None;
-    }
     let mut ends = ends(evidence, job);
     let first = ends.next()?;
     let other = ends.find(|report| *report != first)?;
@@ -168,13 +161,7 @@ pub fn nothing_is_left_beside_the_output(evidence: &Evidence<'_>) -> Option<Viol
             input || below(&job.output) || directory.as_ref() == Some(path)
         }) || path.0 == HOME.as_bytes()
     };
-    let is_staging = |path: &PathBytes| path.0.strip_prefix(b"/shared/.").is_some();
-    let excused = excuse::for_leftovers(evidence) == Some(Excuse::Forgotten);
-    let strange: Vec<PathBytes> = shared
-        .tree(&root)
-        .into_iter()
-        .filter(|path| !(known(path) || (excused && is_staging(path))))
-        .collect();
+    let strange: Vec<PathBytes> = shared.tree(&root).into_iter().filter(|path| !known(path)).collect();
     let changed = scenario
         .jobs
         .iter()
