@@ -7,10 +7,13 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use windrow_core::job::{JobSpecification, PathBytes};
 use windrow_core::limits::SORT_BYTES_MIN;
-use windrow_core::time::MILLISECOND_US;
+use windrow_core::time::{MILLISECOND_US, SECOND_US};
 
 /// Where programs start.
 pub const HOME: &str = "/shared/home";
+
+/// For how long a client tries an absent Manager again, unless its user is impatient.
+pub const PATIENCE_US: u64 = 60 * SECOND_US;
 
 /// A file that is there before the world begins.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +34,9 @@ pub struct JobSetting {
     pub cancel_after_us: Option<u64>,
     /// After how long another client submits the same job under the same key, if one does.
     pub again_after_us: Option<u64>,
+    /// For how long its clients try an absent Manager again. A user whose client gave up earlier than others would starts
+    /// another.
+    pub patience_us: u64,
     /// The files that its inputs name, in the order in which they are read.
     pub files: Vec<InputText>,
     /// What the inputs are called: files, directories or patterns.
@@ -54,6 +60,11 @@ impl JobSetting {
     pub fn hangs(&self) -> bool {
         let hangs = |function: &UserFunction| function.fault() == Some(FaultKind::ProgramHangs);
         hangs(&self.mapper) || self.reducer.as_ref().is_some_and(hangs)
+    }
+
+    /// Whether its clients give up earlier than others.
+    pub fn is_impatient(&self) -> bool {
+        self.patience_us < PATIENCE_US
     }
 
     /// Whether a program of it has no meaning on which the reference and the checker agree.
@@ -123,6 +134,7 @@ fn job(stream: &mut Stream, index: u64, kinds: &BTreeSet<FaultKind>) -> JobSetti
         submit_us: stream.below(800 * MILLISECOND_US),
         cancel_after_us: (cancelled && stream.chance(Ratio::one_in(2))).then(|| patience_us(stream)),
         again_after_us: again.then(|| patience_us(stream)),
+        patience_us: PATIENCE_US,
         inputs,
         output: format!("/shared/out {index}").as_str().into(),
         mapper,
@@ -136,6 +148,10 @@ fn job(stream: &mut Stream, index: u64, kinds: &BTreeSet<FaultKind>) -> JobSetti
     let spills = if kinds.contains(&FaultKind::Rot) { Ratio::one_in(5) } else { Ratio::one_in(40) };
     if stream.chance(spills) {
         make_it_spill(&mut job, stream);
+    }
+    if kinds.contains(&FaultKind::Impatience) {
+        let magnitude = stream.between(17, 20);
+        job.patience_us = stream.between(1 << 17, 1 << magnitude);
     }
     if job.hangs() {
         job.cancel_after_us.get_or_insert_with(|| patience_us(stream));

@@ -9,7 +9,7 @@ use super::files::{FileAnswer, FileRequest, ListError};
 use super::jobs::Job;
 use crate::failure::{Cause, OsErrorKind};
 use crate::ids::OperationId;
-use crate::job::{InputFile, PathBytes};
+use crate::job::{InputFile, JobSpecification, PathBytes};
 use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::vec::Vec;
@@ -48,18 +48,19 @@ impl Errand {
 
     /// Before anything runs: the output must not be there, the inputs must, and the staging directory is made, with
     /// the nonce in it by which workers prove that they see it. Nothing is made before all that was looked for is found.
+    /// Where output is synced the directory's name is, too: no part in it could be safer.
     pub fn prepare(job: &Job) -> Errand {
-        let sync = job.specification.sync;
-        let nonce = job.nonce.to_le_bytes().to_vec();
-        Errand::new(
-            job,
-            [
-                FileRequest::Find { path: job.specification.output.clone() },
-                FileRequest::ListInputs { inputs: job.specification.inputs.clone() },
-                FileRequest::CreateDirectory { path: job.staging().0 },
-                FileRequest::WriteFile { path: job.staging().nonce_path(), contents: nonce, sync },
-            ],
-        )
+        let JobSpecification { inputs, output, sync, .. } = &job.specification;
+        let (staging, nonce) = (job.staging(), job.nonce.to_le_bytes().to_vec());
+        let parent = output.split_name().map(|(parent, _)| parent).filter(|_| *sync);
+        let requests = [
+            FileRequest::Find { path: output.clone() },
+            FileRequest::ListInputs { inputs: inputs.clone() },
+            FileRequest::CreateDirectory { path: staging.0.clone() },
+            FileRequest::WriteFile { path: staging.nonce_path(), contents: nonce, sync: *sync },
+        ];
+        let synced = parent.map(|path| FileRequest::SyncDirectory { path });
+        Errand::new(job, requests.into_iter().chain(synced))
     }
 
     /// Once every task is won: the winners' files take their names in one directory. `again` if an earlier life may have

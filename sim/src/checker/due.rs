@@ -2,7 +2,7 @@
 
 use crate::process::UserFunction;
 use crate::reference::map_reduce;
-use crate::workload::JobSetting;
+use crate::workload::{InputText, JobSetting};
 use std::collections::BTreeMap;
 
 /// The parts of an output.
@@ -11,27 +11,29 @@ type Parts = Vec<Vec<u8>>;
 /// What is due of the jobs that were asked about.
 #[derive(Debug, Default)]
 pub struct Due {
-    outputs: BTreeMap<usize, Option<Parts>>,
+    outputs: BTreeMap<usize, Vec<Option<Parts>>>,
 }
 
 impl Due {
-    /// Computes what is due of a job, unless it is known.
-    pub fn compute(&mut self, job: usize, setting: &JobSetting) {
-        self.outputs.entry(job).or_insert_with(|| output_of(setting));
+    /// Computes what is due of a job for each version of its inputs, as far as it is not known.
+    pub fn compute(&mut self, job: usize, setting: &JobSetting, versions: &[Vec<InputText>]) {
+        let outputs = self.outputs.entry(job).or_default();
+        let known = outputs.len();
+        outputs.extend(versions[known..].iter().map(|files| output_of(setting, files)));
     }
 
-    /// Parts of a job's output, or, without reducers, one piece; `None` if it cannot succeed.
+    /// Parts of a job's output, or, without reducers, one piece, for each version of its inputs; `None` where it cannot succeed.
     ///
     /// # Panics
     /// If it was not computed.
-    pub fn of(&self, job: usize) -> Option<&Parts> {
-        self.outputs[&job].as_ref()
+    pub fn of(&self, job: usize) -> &[Option<Parts>] {
+        &self.outputs[&job]
     }
 }
 
 /// Its parts, or, without reducers, what they are put together; `None` if it cannot succeed.
-pub(super) fn output_of(job: &JobSetting) -> Option<Parts> {
-    let inputs: Vec<&[u8]> = job.files.iter().map(|file| file.bytes.as_slice()).collect();
+pub(super) fn output_of(job: &JobSetting, files: &[InputText]) -> Option<Parts> {
+    let inputs: Vec<&[u8]> = files.iter().map(|file| file.bytes.as_slice()).collect();
     let reducer = job.reducer.as_ref();
     if reducer == Some(&UserFunction::Missing) {
         return None;

@@ -1,7 +1,7 @@
 //! Why a promise need not hold in a run: owns the short list of exceptions. An excuse is proved by a fault that struck, and
 //! names what would end it.
 
-use super::Evidence;
+use super::{Evidence, Heard};
 use crate::scenario::FaultKind;
 use std::fmt;
 use windrow_core::failure::{Cause, Fault};
@@ -20,6 +20,12 @@ pub enum Excuse {
     Program,
     /// Its user gave it up.
     Cancelled,
+    /// Somebody wrote to its input: the job may fail by it, and say so.
+    InputChanged,
+    /// Workers saw other storage in place of the shared one, and the capable one was not in service.
+    NotShared,
+    /// Its user's client heard nothing for longer than it bears, which is less than others do.
+    Impatient,
 }
 
 impl fmt::Display for Excuse {
@@ -30,6 +36,9 @@ impl fmt::Display for Excuse {
             Excuse::NotSynced => "the power failed and the job does not sync",
             Excuse::Program => "the job's program fails",
             Excuse::Cancelled => "the user gave the job up",
+            Excuse::InputChanged => "the job's input was written to",
+            Excuse::NotShared => "only workers without the shared storage were in service",
+            Excuse::Impatient => "the client heard nothing for longer than it bears",
         })
     }
 }
@@ -47,13 +56,37 @@ pub(super) fn for_failure(evidence: &Evidence<'_>, job: usize, cause: &Cause) ->
         {
             Excuse::StorageFailed
         }
+        // What was staged went with the power.
+        Cause::OutputNotShared { .. } | Cause::OutputUnwritable { .. }
+            if for_a_torn_output(evidence, job).is_some() =>
+        {
+            Excuse::NotSynced
+        }
         Cause::Scratch { .. } if evidence.scratch_failed && is_out_of_service(evidence, job) => {
             Excuse::NoScratch
         }
-        cause if cause.fault() == Fault::Program && super::job::may_fail(setting) => Excuse::Program,
+        Cause::InputChanged { .. } if evidence.history.inputs[job].len() > 1 => Excuse::InputChanged,
+        Cause::OutputNotShared { .. }
+            if evidence.struck.contains(&FaultKind::OtherStorage) && is_out_of_service(evidence, job) =>
+        {
+            Excuse::NotShared
+        }
+        cause if cause.fault() == Fault::Program && super::job::may_fail(evidence, job) => Excuse::Program,
         _ => return None,
     };
     Some(excuse)
+}
+
+/// Why a client may have given up that heard nothing more of the Manager.
+pub(super) fn for_giving_up(evidence: &Evidence<'_>, job: usize, heard: &Heard) -> Option<Excuse> {
+    let setting = &evidence.scenario.jobs[job];
+    let silent_us = heard.over?.since_us(heard.news.unwrap_or(heard.began));
+    (setting.is_impatient() && silent_us >= setting.patience_us).then_some(Excuse::Impatient)
+}
+
+/// Why a part that was won need not be durable.
+pub(super) fn for_a_part_that_is_not_durable(evidence: &Evidence<'_>) -> Option<Excuse> {
+    evidence.storage_failed.then_some(Excuse::StorageFailed)
 }
 
 /// Whether the capable worker may have been missing when the job failed.

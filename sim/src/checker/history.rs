@@ -3,6 +3,7 @@
 
 use crate::names::{Host, ProcessId};
 use crate::scenario::Scenario;
+use crate::workload::InputText;
 use windrow_core::client::ClientReport;
 use windrow_core::time::Time;
 
@@ -13,6 +14,8 @@ pub struct Heard {
     pub client: ProcessId,
     /// When it began.
     pub began: Time,
+    /// When it told last that it had heard of the Manager, but for its end.
+    pub news: Option<Time>,
     /// When it was over; `None` as long as it runs.
     pub over: Option<Time>,
     /// What it told, in order.
@@ -26,14 +29,17 @@ pub struct History {
     pub heard: Vec<Heard>,
     /// When the capable worker was registered first.
     pub capable_registered: Option<Time>,
+    /// What the files of each job's input held, from the beginning and after each change, by index.
+    pub inputs: Vec<Vec<Vec<InputText>>>,
     /// When each job's output was first seen, by index.
     pub output_seen: Vec<Option<Time>>,
 }
 
 impl History {
     /// Nothing has happened yet.
-    pub fn new(jobs: usize) -> History {
-        History { output_seen: vec![None; jobs], ..History::default() }
+    pub fn new(scenario: &Scenario) -> History {
+        let inputs = scenario.jobs.iter().map(|job| vec![job.files.clone()]).collect();
+        History { inputs, output_seen: vec![None; scenario.jobs.len()], ..History::default() }
     }
 
     /// The lives of the clients of a job.

@@ -1,7 +1,7 @@
 //! Promises about jobs: what their users find, and what they are told.
 
 use super::excuse;
-use super::{Evidence, Violation, due, end_of};
+use super::{Evidence, Heard, Violation, due, end_of, lost_the_manager};
 use crate::process::UserFunction;
 use crate::scenario::FaultKind;
 use crate::workload::{HOME, JobSetting};
@@ -21,7 +21,8 @@ pub fn what_is_visible_is_whole_and_right(evidence: &Evidence<'_>, job: usize) -
     let wrong = |detail: String| {
         Some(Violation::new("what is visible is whole and right", format!("{}: {detail}", setting.output)))
     };
-    let Some(expected) = evidence.due.of(job) else {
+    let expected: Vec<_> = evidence.due.of(job).iter().flatten().collect();
+    let Some(last) = expected.last() else {
         return wrong("it is there, and the job cannot succeed".into());
     };
     let mut names: Vec<PathBytes> = shared.tree(&setting.output);
@@ -38,13 +39,22 @@ pub fn what_is_visible_is_whole_and_right(evidence: &Evidence<'_>, job: usize) -
     let contents: Vec<&[u8]> = due.iter().filter_map(|name| shared.contents(name).ok()).collect();
     let whole = [contents.concat()];
     let found: Vec<&[u8]> = if setting.reducers == 0 { vec![&whole[0]] } else { contents };
-    for (part, (found, expected)) in found.iter().zip(expected).enumerate() {
-        let (found, expected) = (comparable(setting, found), comparable(setting, expected));
-        if found != expected {
-            return wrong(format!("part {part}: {}", difference(&found, &expected)));
-        }
+    let comparable =
+        |parts: &[&[u8]]| -> Vec<Vec<u8>> { parts.iter().map(|part| comparable(setting, part)).collect() };
+    let found = comparable(&found);
+    let is_that_of = |expected: &&Vec<Vec<u8>>| {
+        let expected: Vec<&[u8]> = expected.iter().map(Vec::as_slice).collect();
+        found == comparable(&expected)
+    };
+    if expected.iter().any(is_that_of) {
+        return None;
     }
-    if found.len() == expected.len() { None } else { wrong("parts are missing".into()) }
+    let last = comparable(&last.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    let different = found.iter().zip(&last).enumerate().find(|(_, (found, expected))| found != expected);
+    wrong(match different {
+        Some((part, (found, expected))) => format!("part {part}: {}", difference(found, expected)),
+        None => "parts are missing".into(),
+    })
 }
 
 /// Who is told that his job succeeded finds its output.
@@ -61,9 +71,12 @@ pub fn who_hears_of_success_finds_the_output(evidence: &Evidence<'_>, job: usize
 /// Who submits a job that can succeed sees it succeed: a worker's death or the network's whims never fail it.
 pub fn failures_are_the_programs_own(evidence: &Evidence<'_>, job: usize) -> Option<Violation> {
     let of_job = ends(evidence, job).filter_map(|report| report.failure.as_ref());
-    let failure = of_job
-        .chain(refusals(evidence, job))
-        .find(|failure| excuse::for_failure(evidence, job, &failure.cause).is_none())?;
+    let refused = refusals(evidence, job).filter_map(|(heard, report, failure)| {
+        let gave_up = lost_the_manager(report) && excuse::for_giving_up(evidence, job, heard).is_some();
+        (!gave_up).then_some(failure)
+    });
+    let failure =
+        of_job.chain(refused).find(|failure| excuse::for_failure(evidence, job, &failure.cause).is_none())?;
     let name = &evidence.scenario.jobs[job].output;
     Some(Violation::new("failures are the programs' own", format!("{name}: {failure:?}")))
 }
@@ -137,7 +150,8 @@ pub fn every_user_hears_the_end(evidence: &Evidence<'_>, job: usize) -> Option<V
 /// and nothing that a terminal would take for an order.
 pub fn a_failure_can_be_read(evidence: &Evidence<'_>, job: usize) -> Option<Violation> {
     let of_jobs = ends(evidence, job).filter_map(|report| report.failure.as_ref());
-    let texts = of_jobs.chain(refusals(evidence, job)).map(ToString::to_string);
+    let texts =
+        of_jobs.chain(refusals(evidence, job).map(|(_, _, failure)| failure)).map(ToString::to_string);
     let unreadable = texts.into_iter().find(|text| {
         let mut lines = text.split('\n');
         let stands_alone =
@@ -162,10 +176,12 @@ pub fn nothing_is_left_beside_the_output(evidence: &Evidence<'_>) -> Option<Viol
         }) || path.0 == HOME.as_bytes()
     };
     let strange: Vec<PathBytes> = shared.tree(&root).into_iter().filter(|path| !known(path)).collect();
-    let changed = scenario
-        .jobs
+    let changed = evidence
+        .history
+        .inputs
         .iter()
-        .flat_map(|job| &job.files)
+        .filter_map(|versions| versions.last())
+        .flatten()
         .find(|file| shared.contents(&file.path) != Ok(&file.bytes));
     (!strange.is_empty() || changed.is_some())
         .then(|| Violation::new("nothing is left beside the output", format!("{strange:?}, {changed:?}")))
@@ -184,9 +200,12 @@ fn crashed(evidence: &Evidence<'_>, client: crate::names::ProcessId) -> bool {
 }
 
 /// What clients of a job failed by, without hearing how it ended.
-fn refusals<'a>(evidence: &Evidence<'a>, job: usize) -> impl Iterator<Item = &'a Failure> {
+fn refusals<'a>(
+    evidence: &Evidence<'a>,
+    job: usize,
+) -> impl Iterator<Item = (&'a Heard, &'a ClientReport, &'a Failure)> {
     evidence.history.of_job(job, evidence.scenario).filter_map(|heard| match heard.reports.last() {
-        Some(ClientReport::Failed(failure)) => Some(failure),
+        Some(report @ ClientReport::Failed(failure)) => Some((heard, report, failure)),
         Some(
             ClientReport::Waiting(_)
             | ClientReport::Accepted(_)
@@ -203,12 +222,13 @@ fn ends<'a>(evidence: &Evidence<'a>, job: usize) -> impl Iterator<Item = &'a Job
 }
 
 /// Whether a program of the job fails by itself, or might.
-pub(super) fn may_fail(job: &JobSetting) -> bool {
-    let any_input = job.files.iter().any(|file| !file.bytes.is_empty());
+pub(super) fn may_fail(evidence: &Evidence<'_>, job: usize) -> bool {
+    let (job, versions) = (&evidence.scenario.jobs[job], &evidence.history.inputs[job]);
+    let any_input = versions.iter().flatten().any(|file| !file.bytes.is_empty());
     let of = |function: &UserFunction| match function {
         UserFunction::Flaky { .. } | UserFunction::Missing => true,
         UserFunction::Abandon { .. } => any_input,
-        UserFunction::FailOn { .. } => due::output_of(job).is_none(),
+        UserFunction::FailOn { .. } => versions.iter().any(|files| due::output_of(job, files).is_none()),
         UserFunction::Identity
         | UserFunction::CountWords
         | UserFunction::Multiply { .. }

@@ -1,7 +1,9 @@
 //! Promises about the journal: what leaves the Manager is durable before, and what is durable can be read.
 
-use super::{Evidence, Violation};
+use super::{Evidence, Violation, excuse};
 use windrow_core::client::ClientReport;
+use windrow_core::ids::TaskId;
+use windrow_core::job::Staging;
 use windrow_core::manager::jobs::Jobs;
 use windrow_core::manager::journal::Record;
 
@@ -46,6 +48,27 @@ pub fn an_output_is_decided_before_it_shows(evidence: &Evidence<'_>, job: usize)
     (!decided).then(|| {
         let detail = format!("{output} is there, and nothing in the journal says so");
         Violation::new("an output is decided before it shows", detail)
+    })
+}
+
+/// Who asks for an output that is synced never has a task done twice for a loss of power: the part of a task that is won is
+/// there for good, and so is its name.
+pub fn what_is_won_is_durable(evidence: &Evidence<'_>, seen: usize) -> Option<Violation> {
+    if excuse::for_a_part_that_is_not_durable(evidence).is_some() {
+        return None;
+    }
+    evidence.journal.iter().flatten().skip(seen).find_map(|record| {
+        let Record::TaskWon { attempt, .. } = record else { return None };
+        let (specification, nonce) = evidence.journal.iter().flatten().find_map(|record| match record {
+            Record::JobAccepted { job, nonce, specification, .. } if *job == attempt.job => {
+                Some((specification, *nonce))
+            }
+            _ => None,
+        })?;
+        let has_part = matches!(attempt.task, TaskId::Reduce(_)) || specification.reducers == 0;
+        let part = Staging::beside(&specification.output, nonce).output_of(attempt);
+        (specification.sync && has_part && !evidence.shared.is_durable(&part))
+            .then(|| Violation::new("what is won is durable", format!("{part} is not")))
     })
 }
 

@@ -21,6 +21,7 @@ use crate::scenario::{FaultKind, Scenario};
 use std::collections::BTreeSet;
 use std::fmt;
 use windrow_core::client::ClientReport;
+use windrow_core::failure::{Cause, Failure};
 use windrow_core::job::JobReport;
 use windrow_core::manager::journal::Record;
 
@@ -74,6 +75,11 @@ pub struct Evidence<'a> {
     pub journal: &'a [Vec<Record>],
 }
 
+/// Judges a Manager's journal, and what lies on the storage, once all but the first `seen` of its records became durable.
+pub fn when_records_are_durable(evidence: &Evidence<'_>, seen: usize) -> Vec<Violation> {
+    journal::what_is_won_is_durable(evidence, seen).into_iter().collect()
+}
+
 /// Judges an output at the moment at which it is seen first.
 pub fn when_an_output_appears(evidence: &Evidence<'_>, job: usize) -> Vec<Violation> {
     let mut violations = Vec::new();
@@ -116,6 +122,14 @@ pub fn at_the_end(evidence: &Evidence<'_>, left: &[String], open: &[String]) -> 
     }
     violations.extend(rest::shutdown_stops_everyone(evidence, left, open));
     violations
+}
+
+/// Whether a client's last word is that it lost the Manager, or never found it.
+pub(crate) fn lost_the_manager(report: &ClientReport) -> bool {
+    matches!(
+        report,
+        ClientReport::Failed(Failure { cause: Cause::ConnectionLost { .. } | Cause::Unreachable { .. }, .. })
+    )
 }
 
 /// How a job ended, as its user heard it.

@@ -4,10 +4,11 @@
 //! Every fault is set, and lifted, by whoever runs the world; no loss of power lifts one. Bit rot and loss
 //! strike at once, unseen, and for good.
 
-use super::{Entry, FileSystem, Inode, error};
+use super::{Entry, FileSystem, Inode, error, nanoseconds};
 use crate::stream::Stream;
 use windrow_core::failure::{OsError, OsErrorKind};
 use windrow_core::job::PathBytes;
+use windrow_core::time::Time;
 
 /// Faults that wait for what they strike.
 #[derive(Debug, Default)]
@@ -95,6 +96,32 @@ impl FileSystem {
             medium.settle(inode);
         }
         Some(path)
+    }
+
+    /// Has somebody else change what the file at `path` holds, durably: in place, or by putting another in its place.
+    pub fn change(
+        &mut self,
+        path: &PathBytes,
+        bytes: &[u8],
+        in_place: bool,
+        now: Time,
+    ) -> Result<(), OsError> {
+        let inode = if in_place {
+            let inode = self.open(path)?;
+            self.truncate(inode, now);
+            inode
+        } else {
+            self.remove_file(path)?;
+            self.create(path, now)?
+        };
+        self.file(inode).bytes = bytes.to_vec();
+        if let Some(medium) = &mut self.medium {
+            medium.written(inode, 0, bytes, nanoseconds(now));
+            medium.sync(inode);
+            medium.settle(inode);
+        }
+        self.close(inode);
+        Ok(())
     }
 
     fn files_below(&self, directory: &PathBytes) -> Vec<(PathBytes, Inode)> {

@@ -189,6 +189,18 @@ impl Medium {
         }
     }
 
+    /// Whether an inode is durably here.
+    pub fn is_at(&self, inode: Inode, place: &Place) -> bool {
+        self.places.get(&inode) == Some(place)
+    }
+
+    /// Whether this is what a file durably holds.
+    pub fn holds(&self, inode: Inode, bytes: &[u8]) -> bool {
+        self.contents
+            .get(&inode)
+            .is_some_and(|contents| contents.unsynced.is_empty() && contents.bytes == bytes)
+    }
+
     /// What is in each directory: names with what they name. Only what is durable.
     pub fn directories(&self) -> BTreeMap<Inode, Vec<(&[u8], Inode)>> {
         let mut directories: BTreeMap<Inode, Vec<(&[u8], Inode)>> = BTreeMap::new();

@@ -9,12 +9,14 @@ mod faults;
 mod files;
 mod list_inputs;
 mod medium;
+mod other;
 mod partly;
 mod power;
 mod requests;
 
 pub use files::perform_file_request;
 pub use medium::PowerLoss;
+pub use other::Instead;
 pub use partly::{is_durable_file_request, is_durable_write, perform_file_request_partly};
 pub use requests::{OpenFiles, Performed, Volume, Volumes};
 

@@ -14,6 +14,18 @@ impl FileSystem {
         }
     }
 
+    /// Whether the file at `path`, with all that it holds and all directories above it, would survive a loss of power.
+    pub fn is_durable(&self, path: &PathBytes) -> bool {
+        let Some(medium) = &self.medium else { return true };
+        let named = |path: &PathBytes| {
+            self.entries.get(&path.0).is_some_and(|entry| medium.is_at(entry.inode(), &self.place(path)))
+        };
+        let parent = |path: &PathBytes| path.split_name().map(|(parent, _)| parent);
+        let above = std::iter::successors(Some(path.clone()), parent);
+        let is_whole = self.file_at(path).is_ok_and(|inode| medium.holds(inode, &self.files[&inode].bytes));
+        is_whole && above.filter(|path| path.split_name().is_some()).all(|path| named(&path))
+    }
+
     /// Loses power: afterwards processes see what survived. A file that is open and has no name any more
     /// lives on until it is closed. No fault is lifted.
     ///

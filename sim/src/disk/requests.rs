@@ -1,6 +1,6 @@
 //! What attempts and the shuffle ask of a disk: performs each [`DiskRequest`] on the volume that its path is on.
 
-use super::{FileSystem, Inode, error};
+use super::{FileSystem, Inode, Instead, error};
 use std::collections::BTreeMap;
 use windrow_core::failure::{OsError, OsErrorKind};
 use windrow_core::ids::FileId;
@@ -16,6 +16,8 @@ const SCRATCH: &[u8] = b"/scratch/";
 pub enum Volume {
     /// What all see.
     Shared,
+    /// What it sees in place of that.
+    Other,
     /// Its own.
     Scratch,
 }
@@ -24,6 +26,10 @@ pub enum Volume {
 pub struct Volumes<'a> {
     /// What all see.
     pub shared: &'a mut FileSystem,
+    /// What it sees in place of that, as long as it does.
+    pub other: &'a mut FileSystem,
+    /// As what.
+    pub instead: Option<Instead>,
     /// Its own.
     pub scratch: &'a mut FileSystem,
 }
@@ -32,17 +38,28 @@ impl Volumes<'_> {
     pub(super) fn volume(&mut self, volume: Volume) -> &mut FileSystem {
         match volume {
             Volume::Shared => self.shared,
+            Volume::Other => self.other,
             Volume::Scratch => self.scratch,
         }
     }
 
     pub(super) fn at(&mut self, path: &PathBytes) -> &mut FileSystem {
-        self.volume(volume_of(path))
+        let volume = self.volume_of(path);
+        if (volume, self.instead) == (Volume::Other, Some(Instead::Mirror)) {
+            self.other.mirror(self.shared);
+        }
+        self.volume(volume)
     }
-}
 
-fn volume_of(path: &PathBytes) -> Volume {
-    if path.0.starts_with(SCRATCH) { Volume::Scratch } else { Volume::Shared }
+    fn volume_of(&self, path: &PathBytes) -> Volume {
+        if path.0.starts_with(SCRATCH) {
+            Volume::Scratch
+        } else if self.instead.is_some() {
+            Volume::Other
+        } else {
+            Volume::Shared
+        }
+    }
 }
 
 /// The open files of one machine, by the names that it gave them.
@@ -86,11 +103,11 @@ impl OpenFiles {
                     return Err(error(OsErrorKind::InvalidData));
                 }
                 let inode = volumes.at(path).open(path)?;
-                Ok(self.opened(*file, volume_of(path), inode, volumes))
+                Ok(self.opened(*file, volumes.volume_of(path), inode, volumes))
             }
             DiskRequest::Create { file, path } => {
                 let inode = volumes.at(path).create(path, now)?;
-                Ok(self.opened(*file, volume_of(path), inode, volumes))
+                Ok(self.opened(*file, volumes.volume_of(path), inode, volumes))
             }
             DiskRequest::Read { file, offset, length_bytes } => {
                 assert!(*length_bytes > 0, "a read of nothing");

@@ -126,7 +126,12 @@ fn disk_requests_go_to_the_volume_of_their_path() {
     let (mut shared, mut scratch) = (shared(&[("/in", "input")]), FileSystem::default());
     let mut open = OpenFiles::default();
     let mut perform = |request: DiskRequest, outgoing: &[u8]| {
-        let volumes = Volumes { shared: &mut shared, scratch: &mut scratch };
+        let volumes = Volumes {
+            shared: &mut shared,
+            other: &mut FileSystem::default(),
+            instead: None,
+            scratch: &mut scratch,
+        };
         open.perform(&request, outgoing, volumes, Time::from_us(9))
     };
     let done = Ok(Performed::Answer(DiskReply::Done));

@@ -130,7 +130,22 @@ impl Network {
         schedule.after(delay_us, Occurrence::Datagram(Box::new(datagram)));
     }
 
-    pub(super) fn deliver_datagram(&mut self, datagram: Datagram, now: Time) -> Option<(Actor, Delivery)> {
+    /// Lets the newest datagram from one host to another arrive again and again, so far apart.
+    pub fn echo(&mut self, from: Host, to: Host, every_us: u64) {
+        self.link(from, to).echo_us = Some(every_us);
+    }
+
+    pub(super) fn deliver_datagram<E: From<Occurrence>>(
+        &mut self,
+        datagram: Datagram,
+        schedule: &mut Schedule<E>,
+    ) -> Option<(Actor, Delivery)> {
+        let now = schedule.now();
+        let link = self.link(host_of(datagram.from), host_of(datagram.to));
+        if let Some(us) = link.echo_us.filter(|_| datagram.sent >= link.newest) {
+            link.newest = datagram.sent;
+            schedule.after(us, Occurrence::Datagram(Box::new(datagram.clone())));
+        }
         let actor = *self.datagram_ports.get(&datagram.to)?;
         if let Some(tap) = &mut self.tap {
             tap.hear_datagram(&datagram, actor, now);

@@ -69,13 +69,13 @@ impl Network {
         self.link(from, to).bytes_per_ms = bytes_per_ms;
     }
 
-    /// Ends cuts and slowness between these hosts, and lets no weather touch what they send each other.
+    /// Ends cuts, slowness and echoes between these hosts, and lets no weather touch what they send each other.
     pub fn shelter<E: From<Occurrence>>(&mut self, hosts: &[Host], schedule: &mut Schedule<E>) {
         for from in hosts {
             for to in hosts.iter().filter(|to| *to != from) {
                 self.mend(*from, *to, schedule);
                 if let Some(link) = self.links.get_mut(&(*from, *to)) {
-                    link.bytes_per_ms = None;
+                    (link.bytes_per_ms, link.echo_us) = (None, None);
                 }
             }
         }

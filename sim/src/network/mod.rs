@@ -142,6 +142,10 @@ struct Link {
     free: Time,
     /// Datagrams that can be delivered again.
     delivered: VecDeque<Datagram>,
+    /// How long it takes the last datagram to go round, if it does.
+    echo_us: Option<u64>,
+    /// When the newest datagram that arrived was sent.
+    newest: Time,
 }
 
 fn error(kind: OsErrorKind, text: &str) -> OsError {
@@ -204,7 +208,7 @@ impl Network {
             Occurrence::Finish(id, side, error) => self.finished(id, side, error, schedule),
             Occurrence::Closed(id, side) => self.closed(id, side),
             Occurrence::GiveUp(id, side) => self.give_up(id, side, schedule),
-            Occurrence::Datagram(datagram) => self.deliver_datagram(*datagram, schedule.now()),
+            Occurrence::Datagram(datagram) => self.deliver_datagram(*datagram, schedule),
         }
     }
 
@@ -262,7 +266,15 @@ impl Network {
         self.links.entry((from, to)).or_insert_with(|| {
             let mut stream = Stream::new(seed, &format!("link {from} > {to}"));
             let latency_us = stream.span_us(latency);
-            Link { stream, latency_us, bytes_per_ms: None, free: Time::ZERO, delivered: VecDeque::new() }
+            Link {
+                stream,
+                latency_us,
+                bytes_per_ms: None,
+                free: Time::ZERO,
+                delivered: VecDeque::new(),
+                echo_us: None,
+                newest: Time::ZERO,
+            }
         })
     }
 

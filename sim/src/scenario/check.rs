@@ -17,6 +17,9 @@ const DRIFT_PPM_MAX: u64 = 200_000;
 /// Bytes that a connection's window holds, at the least: a process that ends says its last word into it.
 const WINDOW_BYTES_MIN: u64 = 64;
 
+/// How long a datagram takes to go round, at the least.
+const ECHO_US_MIN: u64 = 1_000;
+
 /// Why something is no scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nonsense(pub String);
@@ -88,6 +91,21 @@ impl Scenario {
         if let Fault::Trickle { bytes_per_ms: 0, .. } | Fault::Slow { times: 0, .. } = fault {
             return nonsense(format!("{fault:?}: something still moves"));
         }
+        if let Fault::LoseMount { worker, .. } = fault
+            && *worker == self.capable
+        {
+            return nonsense(format!("{fault:?}: who is capable sees the shared storage"));
+        }
+        if let Fault::ChangeInput { job, .. } = fault
+            && usize::from(*job) >= self.jobs.len()
+        {
+            return nonsense(format!("{fault:?}: there is no such job"));
+        }
+        if let Fault::Echo { every_us, .. } = fault
+            && *every_us < ECHO_US_MIN
+        {
+            return nonsense(format!("{fault:?}: it takes {ECHO_US_MIN} us or more to go round"));
+        }
         Ok(())
     }
 
@@ -107,9 +125,12 @@ impl Scenario {
                 hosts.push(*host);
             }
             Fault::Cut { from, to, .. } | Fault::Trickle { from, to, .. } => hosts.extend([*from, *to]),
-            Fault::Stop { worker, .. } | Fault::Rot { worker } | Fault::LoseFile { worker } => {
-                hosts.push(Host::Worker(*worker));
-            }
+            Fault::Stop { worker, .. }
+            | Fault::Rot { worker }
+            | Fault::LoseFile { worker }
+            | Fault::LoseMount { worker, .. }
+            | Fault::Echo { worker, .. } => hosts.push(Host::Worker(*worker)),
+            Fault::ResetConnection { of } => hosts.extend(*of),
             Fault::DiskFull { disk, .. } | Fault::SyncFails { disk, .. } | Fault::ReadFails { disk, .. } => {
                 match disk {
                     DiskName::Scratch(worker) => hosts.push(Host::Worker(*worker)),
@@ -117,10 +138,10 @@ impl Scenario {
                 }
             }
             Fault::Blackout { .. }
-            | Fault::ResetConnection
             | Fault::HalfOpen
             | Fault::FlipOnWire
-            | Fault::Weather { .. } => {}
+            | Fault::Weather { .. }
+            | Fault::ChangeInput { .. } => {}
         }
         hosts
     }
@@ -132,6 +153,9 @@ fn check_job(job: &JobSetting) -> Result<(), Nonsense> {
     }
     if job.split_bytes == 0 || job.reducer.is_some() != (job.reducers > 0) {
         return nonsense(format!("{}: splits of no bytes, or reducers without reducer", job.output));
+    }
+    if job.patience_us == 0 {
+        return nonsense(format!("{}: its user tries at least once", job.output));
     }
     if job.hangs() && job.cancel_after_us.is_none() {
         return nonsense(format!("{}: its programs hang, and nobody gives it up", job.output));

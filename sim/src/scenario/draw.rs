@@ -3,9 +3,10 @@
 //! Each part draws from a stream of its own, so that one more draw here shifts nothing there.
 
 use super::{
-    DiskName, Fault, FaultKind, ManagerSetting, Moment, Pace, PlannedFault, Scenario, Trigger, WorkerSetting,
+    DiskName, Fault, FaultKind, InputChange, ManagerSetting, Moment, Pace, PlannedFault, Scenario, Trigger,
+    WorkerSetting,
 };
-use crate::disk::PowerLoss;
+use crate::disk::{Instead, PowerLoss};
 use crate::names::Host;
 use crate::network::{Farewell, MessageKind, NetworkSetting, Weather};
 use crate::node::Clock;
@@ -18,6 +19,9 @@ use windrow_core::time::{MILLISECOND_US, SECOND_US};
 const HEAL_US: u64 = 3 * SECOND_US;
 /// Up to which number writes, messages and events of a seed's triggers are counted.
 const NTH_MAGNITUDE: u64 = 9;
+
+/// How many of the seeds have a rare kind of fault that would have it.
+const RARE: Ratio = Ratio::one_in(3);
 
 impl Scenario {
     /// The scenario of a seed.
@@ -63,7 +67,15 @@ impl Scenario {
 fn kinds(seed: u64) -> BTreeSet<FaultKind> {
     let stream = &mut Stream::new(seed, "kinds of fault");
     let often = *stream.pick(&[Ratio::NEVER, Ratio::one_in(12), Ratio::one_in(6), Ratio::one_in(3)]);
-    FaultKind::ALL.iter().copied().filter(|_| stream.chance(often)).collect()
+    let mut kinds: BTreeSet<FaultKind> =
+        FaultKind::ALL.iter().copied().filter(|_| stream.chance(often)).collect();
+    // These spoil what others would show, or need much to go right besides.
+    for rare in [FaultKind::OtherStorage, FaultKind::ChangeInput, FaultKind::Echo, FaultKind::Impatience] {
+        if !stream.chance(RARE) {
+            kinds.remove(&rare);
+        }
+    }
+    kinds
 }
 
 fn span(stream: &mut Stream, least_us: u64, most_us: u64) -> Span {
@@ -123,7 +135,42 @@ fn faults(stream: &mut Stream, scenario: &Scenario, kinds: &BTreeSet<FaultKind>)
             }
         }
     }
+    if kinds.contains(&FaultKind::Echo) {
+        faults.extend(deaths_with_an_echo(stream, &faults));
+    }
+    if kinds.contains(&FaultKind::Impatience) {
+        faults.extend(cuts_farther_apart_than_patience(stream, scenario));
+    }
     faults
+}
+
+/// The silent deaths of workers whose datagrams go round: only then is what they say not so.
+fn deaths_with_an_echo(stream: &mut Stream, faults: &[PlannedFault]) -> Vec<PlannedFault> {
+    let worker = |planned: &PlannedFault| match planned.fault {
+        Fault::Echo { worker, .. } => Some(worker),
+        _ => None,
+    };
+    let workers: BTreeSet<u16> = faults.iter().filter_map(worker).collect();
+    let mut death = |worker| {
+        let fault =
+            Fault::Crash { host: Host::Worker(worker), farewell: Farewell::Silence, back_after_us: None };
+        PlannedFault { trigger: Trigger::At { us: moment_us(stream) }, fault }
+    };
+    workers.into_iter().map(&mut death).collect()
+}
+
+/// Resets of each client's connection, by which it might come to the end of its patience, had it not been heard meanwhile.
+fn cuts_farther_apart_than_patience(stream: &mut Stream, scenario: &Scenario) -> Vec<PlannedFault> {
+    let mut cuts = Vec::new();
+    for (index, job) in (0..).zip(&scenario.jobs) {
+        let mut us = job.submit_us + stream.below(SECOND_US);
+        for _ in 0..stream.between(2, 3) {
+            let fault = Fault::ResetConnection { of: Some(Host::Client(index)) };
+            cuts.push(PlannedFault { trigger: Trigger::At { us }, fault });
+            us += job.patience_us + stream.below(job.patience_us);
+        }
+    }
+    cuts
 }
 
 /// A fault of this kind; `None` where the kind is no event but a property of clocks, programs or users.
@@ -157,7 +204,7 @@ fn fault(stream: &mut Stream, scenario: &Scenario, kind: FaultKind) -> Option<Fa
             let bytes_per_ms = stream.between(1, 50);
             Fault::Trickle { from, to, bytes_per_ms, for_us: lasting(stream) }
         }
-        FaultKind::Reset => Fault::ResetConnection,
+        FaultKind::Reset => Fault::ResetConnection { of: None },
         FaultKind::HalfOpen => Fault::HalfOpen,
         FaultKind::FlipOnWire => Fault::FlipOnWire,
         FaultKind::Weather => Fault::Weather { weather: weather(stream), for_us: lasting(stream) },
@@ -169,12 +216,26 @@ fn fault(stream: &mut Stream, scenario: &Scenario, kind: FaultKind) -> Option<Fa
         FaultKind::ReadFails => Fault::ReadFails { disk, times: stream.between(1, 3) as u32 },
         FaultKind::Rot => Fault::Rot { worker },
         FaultKind::LoseFile => Fault::LoseFile { worker },
+        FaultKind::OtherStorage if worker == scenario.capable => return None,
+        FaultKind::OtherStorage => {
+            let instead = *stream.pick(&[Instead::Nothing, Instead::Mirror]);
+            Fault::LoseMount { worker, instead, back_after_us: duration(stream) }
+        }
+        FaultKind::ChangeInput => {
+            let changes = [InputChange::Overwritten, InputChange::Appended, InputChange::Replaced];
+            let job = stream.below(scenario.jobs.len() as u64) as u16;
+            Fault::ChangeInput { job, change: *stream.pick(&changes) }
+        }
+        FaultKind::Echo => {
+            Fault::Echo { worker, every_us: scenario.manager.heartbeat_us * stream.between(1, 2) }
+        }
         FaultKind::Drift
         | FaultKind::ProgramFails
         | FaultKind::ProgramHangs
         | FaultKind::ProgramUnstable
         | FaultKind::Cancel
-        | FaultKind::SubmitTwice => return None,
+        | FaultKind::SubmitTwice
+        | FaultKind::Impatience => return None,
     })
 }
 
@@ -261,7 +322,9 @@ fn trigger(stream: &mut Stream, scenario: &Scenario, fault: &Fault) -> Trigger {
 fn own_host(fault: &Fault) -> Option<Host> {
     match fault {
         Fault::Crash { host: host @ (Host::Manager | Host::Worker(_)), .. } => Some(*host),
-        Fault::Rot { worker } | Fault::LoseFile { worker } => Some(Host::Worker(*worker)),
+        Fault::Rot { worker } | Fault::LoseFile { worker } | Fault::LoseMount { worker, .. } => {
+            Some(Host::Worker(*worker))
+        }
         Fault::DiskFull { disk, .. } | Fault::SyncFails { disk, .. } | Fault::ReadFails { disk, .. } => {
             match disk {
                 DiskName::Scratch(worker) => Some(Host::Worker(*worker)),
@@ -275,10 +338,12 @@ fn own_host(fault: &Fault) -> Option<Host> {
         | Fault::Slow { .. }
         | Fault::Cut { .. }
         | Fault::Trickle { .. }
-        | Fault::ResetConnection
+        | Fault::ResetConnection { .. }
         | Fault::HalfOpen
         | Fault::FlipOnWire
-        | Fault::Weather { .. } => None,
+        | Fault::Weather { .. }
+        | Fault::ChangeInput { .. }
+        | Fault::Echo { .. } => None,
     }
 }
 

@@ -3,7 +3,7 @@
 //! Plain data; how a fault strikes is the world's. Invariant: every fault is of exactly one [`FaultKind`], and can be
 //! switched off by it.
 
-use crate::disk::PowerLoss;
+use crate::disk::{Instead, PowerLoss};
 use crate::names::Host;
 use crate::network::{Farewell, MessageKind, Weather};
 use serde::{Deserialize, Serialize};
@@ -145,7 +145,10 @@ pub enum Fault {
         for_us: Option<u64>,
     },
     /// One of the open connections is reset.
-    ResetConnection,
+    ResetConnection {
+        /// One of this host's; of all, otherwise.
+        of: Option<Host>,
+    },
     /// One end of an open connection is forgotten; the other is not told.
     HalfOpen,
     /// A bit of what a connection carries is flipped, and its checksums do not notice.
@@ -190,6 +193,55 @@ pub enum Fault {
         /// Whose.
         worker: u16,
     },
+    /// A worker's host goes down without a word, and comes up without the shared storage: its process sees something else
+    /// under the same paths.
+    LoseMount {
+        /// Whose; not the capable one's.
+        worker: u16,
+        /// What it sees.
+        instead: Instead,
+        /// After how long its host is up again.
+        back_after_us: u64,
+    },
+    /// Somebody writes to one of a job's input files, whoever reads it.
+    ChangeInput {
+        /// Whose.
+        job: u16,
+        /// What he does.
+        change: InputChange,
+    },
+    /// The datagrams that a worker's host sends the Manager go round in the network: the last that arrived arrives again and
+    /// again.
+    Echo {
+        /// Whose.
+        worker: u16,
+        /// How long it takes to go round.
+        every_us: u64,
+    },
+}
+
+/// What somebody does to a file.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum InputChange {
+    /// Writes over it, in capital letters; it stays as long as it was.
+    Overwritten,
+    /// Writes one more line behind it.
+    Appended,
+    /// Puts another file in its place, in capital letters.
+    Replaced,
+}
+
+impl InputChange {
+    /// What the file holds then.
+    pub fn contents(self, before: &[u8]) -> Vec<u8> {
+        match self {
+            InputChange::Overwritten | InputChange::Replaced => before.to_ascii_uppercase(),
+            InputChange::Appended if before.is_empty() || before.ends_with(b"\n") => {
+                [before, b"APPENDED\n"].concat()
+            }
+            InputChange::Appended => [before, b"\nAPPENDED\n"].concat(),
+        }
+    }
 }
 
 macro_rules! fault_kinds {
@@ -263,6 +315,14 @@ fault_kinds! {
     Cancel = "cancel",
     /// Users submit the same job twice.
     SubmitTwice = "submit-twice",
+    /// A worker sees other storage under the paths of the shared one.
+    OtherStorage = "other-storage",
+    /// Inputs are written to while jobs run.
+    ChangeInput = "change-input",
+    /// Datagrams of a worker, perhaps a dead one, go round for ever.
+    Echo = "echo",
+    /// Users' clients give up soon, and users start others.
+    Impatience = "impatience",
 }
 
 impl fmt::Display for FaultKind {
@@ -306,7 +366,7 @@ impl Fault {
             Fault::Slow { .. } => FaultKind::Slow,
             Fault::Cut { .. } => FaultKind::Cut,
             Fault::Trickle { .. } => FaultKind::Trickle,
-            Fault::ResetConnection => FaultKind::Reset,
+            Fault::ResetConnection { .. } => FaultKind::Reset,
             Fault::HalfOpen => FaultKind::HalfOpen,
             Fault::FlipOnWire => FaultKind::FlipOnWire,
             Fault::Weather { .. } => FaultKind::Weather,
@@ -315,6 +375,9 @@ impl Fault {
             Fault::ReadFails { .. } => FaultKind::ReadFails,
             Fault::Rot { .. } => FaultKind::Rot,
             Fault::LoseFile { .. } => FaultKind::LoseFile,
+            Fault::LoseMount { .. } => FaultKind::OtherStorage,
+            Fault::ChangeInput { .. } => FaultKind::ChangeInput,
+            Fault::Echo { .. } => FaultKind::Echo,
         }
     }
 
@@ -322,13 +385,14 @@ impl Fault {
     pub fn kills(&self, victim: Host) -> bool {
         match self {
             Fault::Crash { host, .. } => *host == victim,
+            Fault::LoseMount { worker, .. } => Host::Worker(*worker) == victim,
             Fault::Blackout { .. } => true,
             Fault::Stop { .. }
             | Fault::Pause { .. }
             | Fault::Slow { .. }
             | Fault::Cut { .. }
             | Fault::Trickle { .. }
-            | Fault::ResetConnection
+            | Fault::ResetConnection { .. }
             | Fault::HalfOpen
             | Fault::FlipOnWire
             | Fault::Weather { .. }
@@ -336,7 +400,9 @@ impl Fault {
             | Fault::SyncFails { .. }
             | Fault::ReadFails { .. }
             | Fault::Rot { .. }
-            | Fault::LoseFile { .. } => false,
+            | Fault::LoseFile { .. }
+            | Fault::ChangeInput { .. }
+            | Fault::Echo { .. } => false,
         }
     }
 
@@ -344,20 +410,24 @@ impl Fault {
     pub fn lasts_us(&self) -> Option<u64> {
         match self {
             Fault::Crash { back_after_us, .. } => *back_after_us,
-            Fault::Stop { back_after_us, .. } | Fault::Blackout { back_after_us, .. } => Some(*back_after_us),
+            Fault::Stop { back_after_us, .. }
+            | Fault::Blackout { back_after_us, .. }
+            | Fault::LoseMount { back_after_us, .. } => Some(*back_after_us),
             Fault::Pause { for_us, .. }
             | Fault::Slow { for_us, .. }
             | Fault::Cut { for_us, .. }
             | Fault::Trickle { for_us, .. }
             | Fault::Weather { for_us, .. }
             | Fault::DiskFull { for_us, .. } => *for_us,
-            Fault::ResetConnection
+            Fault::ResetConnection { .. }
             | Fault::HalfOpen
             | Fault::FlipOnWire
             | Fault::SyncFails { .. }
             | Fault::ReadFails { .. }
             | Fault::Rot { .. }
-            | Fault::LoseFile { .. } => Some(0),
+            | Fault::LoseFile { .. }
+            | Fault::ChangeInput { .. } => Some(0),
+            Fault::Echo { .. } => None,
         }
     }
 }

@@ -10,14 +10,14 @@ pub mod fault;
 pub mod text;
 
 pub use check::Nonsense;
-pub use fault::{DiskName, Fault, FaultKind, Moment, PlannedFault, Trigger};
+pub use fault::{DiskName, Fault, FaultKind, InputChange, Moment, PlannedFault, Trigger};
 
 use crate::names::Host;
 use crate::network::NetworkSetting;
 use crate::node::Clock;
 use crate::process::UserFunction;
 use crate::stream::Span;
-use crate::workload::JobSetting;
+use crate::workload::{JobSetting, PATIENCE_US};
 use serde::{Deserialize, Serialize};
 
 /// How fast a host is.
@@ -132,6 +132,7 @@ impl Scenario {
                 }
             }),
             FaultKind::SubmitTwice => self.jobs.iter_mut().for_each(|job| job.again_after_us = None),
+            FaultKind::Impatience => self.jobs.iter_mut().for_each(|job| job.patience_us = PATIENCE_US),
             FaultKind::ProgramFails | FaultKind::ProgramHangs | FaultKind::ProgramUnstable => {
                 for job in &mut self.jobs {
                     for function in job.reducer.iter_mut().chain([&mut job.mapper]) {
@@ -158,7 +159,10 @@ impl Scenario {
             | FaultKind::SyncFails
             | FaultKind::ReadFails
             | FaultKind::Rot
-            | FaultKind::LoseFile => {}
+            | FaultKind::LoseFile
+            | FaultKind::OtherStorage
+            | FaultKind::ChangeInput
+            | FaultKind::Echo => {}
         }
         self
     }

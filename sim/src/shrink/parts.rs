@@ -166,6 +166,14 @@ fn without_job(scenario: &mut Scenario, gone: usize) {
     }
     scenario.jobs.remove(gone);
     let (jobs, gone) = (jobs as u16, gone as u16);
+    scenario.faults.retain_mut(|planned| match &mut planned.fault {
+        Fault::ChangeInput { job, .. } => {
+            let stays = *job != gone;
+            *job -= u16::from(*job > gone);
+            stays
+        }
+        _ => true,
+    });
     rename(scenario, &|host| match host {
         // Clients: one for each job, who shuts down, and one for each job that is submitted again.
         Host::Client(client) if client == gone || client == jobs + 1 + gone => None,
@@ -223,12 +231,16 @@ fn renamed(planned: &mut PlannedFault, new: &dyn Fn(Host) -> Option<Host>) -> Op
         }
         Fault::Stop { worker: index, .. }
         | Fault::Rot { worker: index }
-        | Fault::LoseFile { worker: index } => worker(index)?,
+        | Fault::LoseFile { worker: index }
+        | Fault::LoseMount { worker: index, .. }
+        | Fault::Echo { worker: index, .. } => worker(index)?,
+        Fault::ResetConnection { of: Some(host) } => *host = new(*host)?,
         Fault::Blackout { .. }
-        | Fault::ResetConnection
+        | Fault::ResetConnection { of: None }
         | Fault::HalfOpen
         | Fault::FlipOnWire
-        | Fault::Weather { .. } => {}
+        | Fault::Weather { .. }
+        | Fault::ChangeInput { .. } => {}
     }
     Some(())
 }

@@ -1,13 +1,13 @@
 //! Making plainer what stays: owns what counts as plain for a cluster, a job, a fault and a number.
 
 use super::Edit;
-use crate::disk::PowerLoss;
+use crate::disk::{Instead, PowerLoss};
 use crate::network::{Farewell, NetworkSetting, Weather};
 use crate::node::Clock;
 use crate::process::UserFunction;
-use crate::scenario::{Fault, ManagerSetting, Moment, Pace, Scenario, Trigger, WorkerSetting};
+use crate::scenario::{Fault, InputChange, ManagerSetting, Moment, Pace, Scenario, Trigger, WorkerSetting};
 use crate::stream::{Ratio, Span};
-use crate::workload::{InputText, JobSetting};
+use crate::workload::{InputText, JobSetting, PATIENCE_US};
 use windrow_core::time::{MILLISECOND_US, SECOND_US};
 
 /// Memory for sorting that no small input fills.
@@ -133,8 +133,9 @@ pub(super) fn kinds(scenario: &Scenario) -> Vec<Edit> {
 }
 
 /// Plainer jobs. Only what words were counted for is summed: nothing else has numbers.
-const JOBS: [fn(&mut JobSetting); 11] = [
+const JOBS: [fn(&mut JobSetting); 12] = [
     |job| job.again_after_us = None,
+    |job| job.patience_us = PATIENCE_US,
     |job| job.cancel_after_us = None,
     |job| {
         job.mapper = UserFunction::Identity;
@@ -168,12 +169,27 @@ fn name_the_directory(job: &mut JobSetting) {
 }
 
 /// Plainer faults of the same kind.
-const FAULTS: [fn(&mut Fault); 9] = [
+const FAULTS: [fn(&mut Fault); 12] = [
     |fault| farewell(fault, Farewell::Close),
     |fault| farewell(fault, Farewell::Reset),
     |fault| {
         if let Fault::Blackout { unsynced, .. } = fault {
             *unsynced = PowerLoss::Lost;
+        }
+    },
+    |fault| {
+        if let Fault::LoseMount { instead, .. } = fault {
+            *instead = Instead::Nothing;
+        }
+    },
+    |fault| {
+        if let Fault::ChangeInput { change, .. } = fault {
+            *change = InputChange::Replaced;
+        }
+    },
+    |fault| {
+        if let Fault::ResetConnection { of } = fault {
+            *of = None;
         }
     },
     until_healed,
@@ -203,13 +219,16 @@ fn until_healed(fault: &mut Fault) {
         | Fault::DiskFull { for_us: lasts_us, .. } => *lasts_us = None,
         Fault::Stop { .. }
         | Fault::Blackout { .. }
-        | Fault::ResetConnection
+        | Fault::ResetConnection { .. }
         | Fault::HalfOpen
         | Fault::FlipOnWire
         | Fault::SyncFails { .. }
         | Fault::ReadFails { .. }
         | Fault::Rot { .. }
-        | Fault::LoseFile { .. } => {}
+        | Fault::LoseFile { .. }
+        | Fault::LoseMount { .. }
+        | Fault::ChangeInput { .. }
+        | Fault::Echo { .. } => {}
     }
 }
 
@@ -321,16 +340,20 @@ pub(super) fn times_and_counts(scenario: &mut Scenario) -> Vec<&mut u64> {
                 numbers.push(after_bytes);
                 numbers.extend(for_us);
             }
-            Fault::Stop { back_after_us, .. } | Fault::Blackout { back_after_us, .. } => {
+            Fault::Stop { back_after_us, .. }
+            | Fault::Blackout { back_after_us, .. }
+            | Fault::LoseMount { back_after_us, .. } => {
                 numbers.push(back_after_us);
             }
-            Fault::ResetConnection
+            Fault::ResetConnection { .. }
             | Fault::HalfOpen
             | Fault::FlipOnWire
             | Fault::SyncFails { .. }
             | Fault::ReadFails { .. }
             | Fault::Rot { .. }
-            | Fault::LoseFile { .. } => {}
+            | Fault::LoseFile { .. }
+            | Fault::ChangeInput { .. }
+            | Fault::Echo { .. } => {}
         }
     }
     numbers

@@ -3,11 +3,11 @@
 use super::settings::{
     self, PLAIN_HEARTBEAT_AND_LEASE_US, PLAIN_SNAPSHOT_AFTER_BYTES, PLAIN_SORT_BYTES, PLAIN_SPLIT_BYTES,
 };
-use crate::disk::PowerLoss;
+use crate::disk::{Instead, PowerLoss};
 use crate::network::{Farewell, Weather};
 use crate::node::Clock;
 use crate::process::UserFunction;
-use crate::scenario::{Fault, Moment, Scenario, Trigger};
+use crate::scenario::{Fault, InputChange, Moment, Scenario, Trigger};
 use crate::stream::Ratio;
 use crate::workload::JobSetting;
 use std::collections::BTreeSet;
@@ -96,7 +96,7 @@ fn of_job(job: &JobSetting) -> u64 {
         PLAIN_SPLIT_BYTES => 0,
         split_bytes => 20 * bytes.div_ceil(split_bytes) + digits(split_bytes),
     };
-    30 * (odd(job.cancel_after_us.is_some()) + odd(job.again_after_us.is_some()))
+    30 * (odd(job.cancel_after_us.is_some()) + odd(job.again_after_us.is_some()) + odd(job.is_impatient()))
         + 5 * job.inputs.len() as u64
         + of_function(&job.mapper)
         + job.reducer.as_ref().map_or(0, of_function)
@@ -149,12 +149,22 @@ fn of_fault(fault: &Fault) -> u64 {
         | Fault::DiskFull { for_us, .. } => lasting(for_us),
         Fault::Weather { weather, for_us } => of_weather(weather) + lasting(for_us),
         Fault::SyncFails { times, .. } | Fault::ReadFails { times, .. } => digits((*times).into()),
+        Fault::LoseMount { instead, .. } => match instead {
+            Instead::Nothing => 0,
+            Instead::Mirror => 1,
+        },
+        Fault::ChangeInput { change, .. } => match change {
+            InputChange::Replaced => 0,
+            InputChange::Overwritten => 1,
+            InputChange::Appended => 2,
+        },
+        Fault::ResetConnection { of } => odd(of.is_some()),
         Fault::Stop { .. }
-        | Fault::ResetConnection
         | Fault::HalfOpen
         | Fault::FlipOnWire
         | Fault::Rot { .. }
-        | Fault::LoseFile { .. } => 0,
+        | Fault::LoseFile { .. }
+        | Fault::Echo { .. } => 0,
     }
 }
 

@@ -6,6 +6,7 @@ use crate::network::Delivery;
 use crate::node::{Clock, Driven};
 use windrow_core::client::{ClientInput, ClientReport};
 use windrow_core::machine::Node;
+use windrow_core::time::Time;
 
 /// A client that runs.
 #[derive(Debug)]
@@ -13,6 +14,8 @@ pub struct ClientProcess<M> {
     driven: Driven<M>,
     reports: Vec<ClientReport>,
     looked_at: usize,
+    /// When it told something last that it had from the Manager.
+    news: Option<Time>,
     /// How long after it was accepted its job is given up.
     cancels_after_us: Option<u64>,
 }
@@ -26,7 +29,8 @@ impl<M: Node<Local = ClientInput, Request = ClientReport>> ClientProcess<M> {
         environment: &mut Environment,
     ) -> ClientProcess<M> {
         let driven = Driven::new(process.actor(Part::Control), clock, machine);
-        let mut client = ClientProcess { driven, reports: Vec::new(), looked_at: 0, cancels_after_us: None };
+        let mut client =
+            ClientProcess { driven, reports: Vec::new(), looked_at: 0, news: None, cancels_after_us: None };
         client.input(ClientInput::Start, environment);
         client
     }
@@ -39,6 +43,11 @@ impl<M: Node<Local = ClientInput, Request = ClientReport>> ClientProcess<M> {
     /// Gives the job up so long after it was accepted.
     pub fn cancel_when_accepted(&mut self, after_us: u64) {
         self.cancels_after_us = Some(after_us);
+    }
+
+    /// When it told last that it had heard of the Manager, and was not over by that.
+    pub fn news(&self) -> Option<Time> {
+        self.news
     }
 
     /// What of that was not looked at before.
@@ -76,6 +85,9 @@ impl<M: Node<Local = ClientInput, Request = ClientReport>> ClientProcess<M> {
             if let (ClientReport::Accepted(_), Some(us)) = (&report, self.cancels_after_us) {
                 let cancel = Event::Client(self.driven.actor().process, ClientInput::Cancel);
                 environment.schedule.after(us, cancel);
+            }
+            if let ClientReport::Accepted(_) | ClientReport::Progress(_) = report {
+                self.news = Some(environment.now());
             }
             self.reports.push(report);
         }

@@ -1,7 +1,7 @@
 //! What processes live in: owns time, network, storage and the trace, everything of a world but the processes.
 
 use super::journal::JournalDisk;
-use crate::disk::{FileSystem, OpenFiles, Volumes};
+use crate::disk::{FileSystem, Instead, OpenFiles, Volumes};
 use crate::names::{Actor, Host, ProcessId};
 use crate::network::{Delivery, Network, Occurrence};
 use crate::node::Driven;
@@ -123,6 +123,10 @@ impl From<Occurrence> for Event {
 pub struct Computer {
     /// Its own disk.
     pub scratch: FileSystem,
+    /// What it sees in place of the shared storage, as long as it does.
+    pub other: FileSystem,
+    /// As what.
+    pub instead: Option<Instead>,
     /// What its disk draws from.
     pub disk: Stream,
     /// What its processes draw from.
@@ -174,7 +178,8 @@ impl Environment {
     ) {
         let now = self.now();
         let computer = self.computers.get_mut(&host).expect("every host has a computer");
-        let volumes = Volumes { shared: &mut self.shared, scratch: &mut computer.scratch };
+        let Computer { scratch, other, instead, .. } = computer;
+        let volumes = Volumes { shared: &mut self.shared, other, instead: *instead, scratch };
         if moment == Moment::During {
             files.perform_partly(request, outgoing, volumes, now, &mut computer.disk);
         } else {
@@ -222,7 +227,8 @@ impl Environment {
     /// The file systems that a host sees.
     pub fn volumes(&mut self, host: Host) -> Volumes<'_> {
         let computer = self.computers.get_mut(&host).expect("every host has a computer");
-        Volumes { shared: &mut self.shared, scratch: &mut computer.scratch }
+        let Computer { scratch, other, instead, .. } = computer;
+        Volumes { shared: &mut self.shared, other, instead: *instead, scratch }
     }
 
     /// Closes what a machine left open.

@@ -3,9 +3,10 @@
 
 use super::environment::{Cue, Environment, Event};
 use super::{Machines, Process, World};
+use crate::disk::FileSystem;
 use crate::names::{Host, ProcessId};
 use crate::network::{Farewell, Weather};
-use crate::scenario::{DiskName, Fault, FaultKind};
+use crate::scenario::{DiskName, Fault, FaultKind, InputChange};
 use crate::stream::Stream;
 use windrow_core::job::PathBytes;
 use windrow_core::time::Time;
@@ -36,13 +37,16 @@ impl<M: Machines> World<M> {
             Fault::Crash { .. }
             | Fault::Stop { .. }
             | Fault::Blackout { .. }
-            | Fault::ResetConnection
+            | Fault::ResetConnection { .. }
             | Fault::HalfOpen
             | Fault::FlipOnWire
             | Fault::SyncFails { .. }
             | Fault::ReadFails { .. }
             | Fault::Rot { .. }
-            | Fault::LoseFile { .. } => None,
+            | Fault::LoseFile { .. }
+            | Fault::LoseMount { .. }
+            | Fault::ChangeInput { .. }
+            | Fault::Echo { .. } => None,
         };
         if let Some(us) = lasts_us {
             self.environment.schedule.after(us, Event::Cue(Cue::Lift(index)));
@@ -98,8 +102,8 @@ impl<M: Machines> World<M> {
                 network.slow(*from, *to, Some(*bytes_per_ms));
                 Some(format!("{bytes_per_ms} bytes a millisecond get from {from} to {to}"))
             }
-            Fault::ResetConnection => {
-                let (one, other) = network.reset_one(stream, schedule)?;
+            Fault::ResetConnection { of } => {
+                let (one, other) = network.reset_one(*of, stream, schedule)?;
                 Some(format!("the connection of {one} and {other} is reset"))
             }
             Fault::HalfOpen => {
@@ -136,7 +140,35 @@ impl<M: Machines> World<M> {
                 let path = scratch.lose(&PathBytes::from("/"), stream)?;
                 Some(format!("{path} on worker {worker} is lost"))
             }
+            Fault::LoseMount { worker, instead, back_after_us } => {
+                let host = Host::Worker(*worker);
+                if self.crash(host, Farewell::Silence).is_some() {
+                    self.start_later(host, *back_after_us);
+                }
+                let computer = self.environment.computer(host);
+                (computer.other, computer.instead) = (FileSystem::default(), Some(*instead));
+                Some(format!("{host} comes up without the shared storage: {instead:?} is there"))
+            }
+            Fault::ChangeInput { job, change } => self.change_input(usize::from(*job), *change),
+            Fault::Echo { worker, every_us } => {
+                network.echo(Host::Worker(*worker), Host::Manager, *every_us);
+                Some(format!("the last datagram of worker {worker} comes round every {every_us} us"))
+            }
         }
+    }
+
+    fn change_input(&mut self, job: usize, change: InputChange) -> Option<String> {
+        let Environment { shared, schedule, .. } = &mut self.environment;
+        let versions = &mut self.history.inputs[job];
+        let mut files = versions.last().expect("a job begins with inputs").clone();
+        let count = files.len() as u64;
+        let file = &mut files[(count > 0).then(|| self.fault_stream.below(count) as usize)?];
+        file.bytes = change.contents(&file.bytes);
+        let in_place = change != InputChange::Replaced;
+        shared.change(&file.path, &file.bytes, in_place, schedule.now()).expect("an input is there");
+        let text = format!("{} is changed: {change:?}", file.path);
+        versions.push(files);
+        Some(text)
     }
 
     /// Ends the process on a host, whatever it is at.
@@ -186,13 +218,16 @@ impl<M: Machines> World<M> {
             Fault::Crash { .. }
             | Fault::Stop { .. }
             | Fault::Blackout { .. }
-            | Fault::ResetConnection
+            | Fault::ResetConnection { .. }
             | Fault::HalfOpen
             | Fault::FlipOnWire
             | Fault::SyncFails { .. }
             | Fault::ReadFails { .. }
             | Fault::Rot { .. }
-            | Fault::LoseFile { .. } => unreachable!("it does not last"),
+            | Fault::LoseFile { .. }
+            | Fault::LoseMount { .. }
+            | Fault::ChangeInput { .. }
+            | Fault::Echo { .. } => unreachable!("it does not last"),
         }
     }
 
@@ -217,7 +252,7 @@ impl<M: Machines> World<M> {
         for host in &hosts {
             self.resume(*host);
             let computer = self.environment.computer(*host);
-            computer.slowed = 1;
+            (computer.slowed, computer.instead) = (1, None);
             computer.scratch.heal();
         }
         self.environment.shared.heal();
@@ -240,9 +275,12 @@ fn host_of(fault: &Fault) -> Option<Host> {
     match fault {
         Fault::Crash { host, .. } | Fault::Pause { host, .. } | Fault::Slow { host, .. } => Some(*host),
         Fault::Cut { from, .. } | Fault::Trickle { from, .. } => Some(*from),
-        Fault::Stop { worker, .. } | Fault::Rot { worker } | Fault::LoseFile { worker } => {
-            Some(Host::Worker(*worker))
-        }
+        Fault::Stop { worker, .. }
+        | Fault::Rot { worker }
+        | Fault::LoseFile { worker }
+        | Fault::LoseMount { worker, .. }
+        | Fault::Echo { worker, .. } => Some(Host::Worker(*worker)),
+        Fault::ResetConnection { of } => *of,
         Fault::DiskFull { disk, .. } | Fault::SyncFails { disk, .. } | Fault::ReadFails { disk, .. } => {
             match disk {
                 DiskName::Scratch(worker) => Some(Host::Worker(*worker)),
@@ -250,10 +288,10 @@ fn host_of(fault: &Fault) -> Option<Host> {
             }
         }
         Fault::Blackout { .. }
-        | Fault::ResetConnection
         | Fault::HalfOpen
         | Fault::FlipOnWire
-        | Fault::Weather { .. } => None,
+        | Fault::Weather { .. }
+        | Fault::ChangeInput { .. } => None,
     }
 }
 

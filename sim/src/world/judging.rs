@@ -16,7 +16,7 @@ impl<M: Machines> World<M> {
         let capable = DiskName::Scratch(self.scenario.capable);
         for (job, setting) in self.scenario.jobs.iter().enumerate() {
             if self.environment.shared.exists(&setting.output) {
-                self.due.compute(job, setting);
+                self.due.compute(job, setting, &self.history.inputs[job]);
             }
         }
         let evidence = Evidence {
@@ -48,12 +48,15 @@ impl<M: Machines> World<M> {
             | Fault::Slow { .. }
             | Fault::Cut { .. }
             | Fault::Trickle { .. }
-            | Fault::ResetConnection
+            | Fault::ResetConnection { .. }
             | Fault::HalfOpen
             | Fault::FlipOnWire
             | Fault::Weather { .. }
             | Fault::Rot { .. }
-            | Fault::LoseFile { .. } => false,
+            | Fault::LoseFile { .. }
+            | Fault::LoseMount { .. }
+            | Fault::ChangeInput { .. }
+            | Fault::Echo { .. } => false,
         })
     }
 
@@ -70,6 +73,11 @@ impl<M: Machines> World<M> {
                 self.violations.extend(lies);
             }
             Host::Manager => {
+                let records = self.environment.journal.lives().iter().map(Vec::len).sum();
+                let seen = std::mem::replace(&mut self.records_seen, records);
+                if records != seen {
+                    self.judge(|evidence| checker::when_records_are_durable(evidence, seen));
+                }
                 for job in 0..self.scenario.jobs.len() {
                     let output = &self.scenario.jobs[job].output;
                     if self.history.output_seen[job].is_none() && self.environment.shared.exists(output) {

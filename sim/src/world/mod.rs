@@ -96,6 +96,8 @@ pub struct World<M: Machines> {
     awaited: BTreeSet<Host>,
     history: History,
     due: Due,
+    /// How many records of the last journal were looked at.
+    records_seen: usize,
     triggers: Triggers,
     struck: Vec<Struck>,
     fault_stream: Stream,
@@ -191,8 +193,9 @@ impl<M: Machines> World<M> {
             paused: BTreeMap::new(),
             returning: BTreeMap::new(),
             awaited,
-            history: History::new(scenario.jobs.len()),
             due: Due::default(),
+            history: History::new(&scenario),
+            records_seen: 0,
             triggers,
             struck: Vec::new(),
             fault_stream: faults::stream(seed),
@@ -253,8 +256,12 @@ impl<M: Machines> World<M> {
         match self.end_process(process, Farewell::Close) {
             Some(Process::Client(client)) => {
                 self.client_over(process, &client);
-                self.awaited.remove(&process.host);
-                self.client_ended(process);
+                if self.comes_back(process, &client) {
+                    self.start_user_later(process.host);
+                } else {
+                    self.awaited.remove(&process.host);
+                    self.client_ended(process);
+                }
             }
             Some(Process::Worker(worker)) => {
                 let scratch = worker.scratch().clone();
@@ -284,12 +291,24 @@ impl<M: Machines> World<M> {
         let heard = heard.expect("a client that is over had begun");
         heard.reports = client.reports().to_vec();
         heard.over = Some(self.environment.schedule.now());
+        heard.news = client.news();
     }
 
     /// A client was killed; its user comes back, and submits the same job under the same key.
     fn client_crashed(&mut self, process: ProcessId, client: &ClientProcess<M::Client>) {
         self.client_over(process, client);
-        let Host::Client(index) = process.host else { panic!("{process} is no client") };
+        self.start_user_later(process.host);
+    }
+
+    /// Whether a client has lost its patience earlier than others would have, so that its user starts another.
+    fn comes_back(&self, process: ProcessId, client: &ClientProcess<M::Client>) -> bool {
+        let Some(job) = job_of(process, &self.scenario) else { return false };
+        let lost = client.last_report().is_some_and(checker::lost_the_manager);
+        lost && self.scenario.jobs[job].is_impatient()
+    }
+
+    fn start_user_later(&mut self, host: Host) {
+        let Host::Client(index) = host else { panic!("{host} has no user") };
         self.environment.schedule.after(SECOND_US, Event::Cue(Cue::StartClient(index)));
     }
 
@@ -358,6 +377,8 @@ impl Environment {
     fn add_computer(&mut self, seed: u64, host: Host, pace: &Pace) {
         let computer = Computer {
             scratch: FileSystem::default(),
+            other: FileSystem::default(),
+            instead: None,
             disk: Stream::new(seed, &format!("disk of {host}")),
             processor: Stream::new(seed, &format!("processor of {host}")),
             pace: pace.clone(),

@@ -6,21 +6,20 @@ use super::manager::ManagerProcess;
 use super::worker::WorkerProcess;
 use super::{Machines, Process, World};
 use crate::checker::Heard;
+use crate::checker::history::job_of;
 use crate::names::{Host, ProcessId};
 use crate::node::Clock;
 use crate::show::Sight;
 use crate::stream::Stream;
+use crate::workload::PATIENCE_US;
 use windrow_core::client::{ClientConfig, ClientInput, ClientTask};
 use windrow_core::ids::{Epoch, Incarnation, SubmissionKey};
 use windrow_core::manager::ManagerConfig;
-use windrow_core::time::SECOND_US;
 use windrow_core::worker::WorkerConfig;
 use windrow_core::worker::shuffle::ShuffleConfig;
 
 /// The cluster's name in every world.
 const CLUSTER: &str = "sim";
-/// For how long a client tries an absent Manager again.
-const PATIENCE_US: u64 = 60 * SECOND_US;
 
 impl<M: Machines> World<M> {
     pub(super) fn start_manager(&mut self) {
@@ -28,6 +27,7 @@ impl<M: Machines> World<M> {
             return;
         }
         let process = self.new_life(Host::Manager);
+        self.records_seen = 0;
         let setting = &self.scenario.manager;
         let config = ManagerConfig {
             cluster: CLUSTER.into(),
@@ -93,16 +93,23 @@ impl<M: Machines> World<M> {
 
     pub(super) fn start_client(&mut self, index: u16, task: ClientTask) -> ProcessId {
         let process = self.new_life(Host::Client(index));
+        let job = job_of(process, &self.scenario);
         let config = ClientConfig {
             cluster: CLUSTER.into(),
             manager: Host::Manager.control_address(),
             manager_name: "the manager".into(),
-            patience_us: PATIENCE_US,
+            patience_us: job.map_or(PATIENCE_US, |job| self.scenario.jobs[job].patience_us),
             task,
             seed: self.draw(&format!("seed of {process}")),
         };
         let began = self.environment.now();
-        self.history.heard.push(Heard { client: process, began, over: None, reports: Vec::new() });
+        self.history.heard.push(Heard {
+            client: process,
+            began,
+            news: None,
+            over: None,
+            reports: Vec::new(),
+        });
         let machine = M::client(config);
         let client = ClientProcess::start(process, Clock::TRUE, machine, &mut self.environment);
         self.processes.insert(process, Process::Client(client));

@@ -6,7 +6,7 @@ use sim::node::Clock;
 use sim::process::UserFunction;
 use sim::scenario::{ManagerSetting, Pace, Scenario, WorkerSetting};
 use sim::stream::Span;
-use sim::workload::{InputText, JobSetting};
+use sim::workload::{InputText, JobSetting, PATIENCE_US};
 use windrow_core::time::{MILLISECOND_US, SECOND_US};
 
 /// For how long a silent worker counts as alive.
@@ -52,6 +52,7 @@ fn job(reducers: u32) -> JobSetting {
         submit_us: 450 * MILLISECOND_US,
         cancel_after_us: None,
         again_after_us: None,
+        patience_us: PATIENCE_US,
         inputs: files.iter().map(|file| file.path.clone()).collect(),
         files: files.into(),
         output: "/shared/out".into(),

@@ -4,10 +4,10 @@
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
-use sim::disk::PowerLoss;
+use sim::disk::{Instead, PowerLoss};
 use sim::names::Host;
 use sim::network::{Farewell, MessageKind, Weather};
-use sim::scenario::{DiskName, Fault, Moment, PlannedFault, Trigger};
+use sim::scenario::{DiskName, Fault, InputChange, Moment, PlannedFault, Trigger};
 use sim::stream::{Ratio, Span};
 
 use crate::strategy::{JOBS_MAX, WORKERS_MAX, duration_us};
@@ -33,6 +33,8 @@ fn fault() -> impl Strategy<Value = Fault> {
     let for_us = || option::of(duration_us());
     let farewell = select(vec![Farewell::Close, Farewell::Reset, Farewell::Silence]);
     let unsynced = select(vec![PowerLoss::Lost, PowerLoss::Torn, PowerLoss::Reordered]);
+    let instead = select(vec![Instead::Nothing, Instead::Mirror]);
+    let change = select(vec![InputChange::Overwritten, InputChange::Appended, InputChange::Replaced]);
     prop_oneof![
         4 => (host(), farewell, for_us())
             .prop_map(|(host, farewell, back_after_us)| Fault::Crash { host, farewell, back_after_us }),
@@ -47,7 +49,7 @@ fn fault() -> impl Strategy<Value = Fault> {
         1 => (host(), host(), 1_u64..50, for_us()).prop_map(|(from, to, bytes_per_ms, for_us)| {
             Fault::Trickle { from, to, bytes_per_ms, for_us }
         }),
-        1 => Just(Fault::ResetConnection),
+        1 => option::of(host()).prop_map(|of| Fault::ResetConnection { of }),
         1 => Just(Fault::HalfOpen),
         1 => Just(Fault::FlipOnWire),
         1 => (weather(), for_us()).prop_map(|(weather, for_us)| Fault::Weather { weather, for_us }),
@@ -57,6 +59,12 @@ fn fault() -> impl Strategy<Value = Fault> {
         1 => (disk(), 1_u32..4).prop_map(|(disk, times)| Fault::ReadFails { disk, times }),
         3 => (0..WORKERS_MAX).prop_map(|worker| Fault::Rot { worker }),
         3 => (0..WORKERS_MAX).prop_map(|worker| Fault::LoseFile { worker }),
+        1 => (0..WORKERS_MAX, instead, duration_us()).prop_map(|(worker, instead, back_after_us)| {
+            Fault::LoseMount { worker, instead, back_after_us }
+        }),
+        1 => (0..JOBS_MAX, change).prop_map(|(job, change)| Fault::ChangeInput { job, change }),
+        1 => (0..WORKERS_MAX, 50_000_u64..2_000_000)
+            .prop_map(|(worker, every_us)| Fault::Echo { worker, every_us }),
     ]
 }
 

@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use sim::process::UserFunction;
 use sim::stream::Ratio;
-use sim::workload::{InputText, JobSetting};
+use sim::workload::{InputText, JobSetting, PATIENCE_US};
 use windrow_core::job::PathBytes;
 
 use crate::strategy::{beginning_us, duration_us};
@@ -41,6 +41,7 @@ pub fn jobs() -> impl Strategy<Value = JobSetting> {
                 submit_us,
                 cancel_after_us,
                 again_after_us,
+                patience_us: PATIENCE_US,
                 files,
                 inputs,
                 output: "/shared/out".into(),

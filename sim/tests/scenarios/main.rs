@@ -69,7 +69,8 @@ fn faults_of_every_kind_strike() {
         | FaultKind::ProgramHangs
         | FaultKind::ProgramUnstable
         | FaultKind::Cancel
-        | FaultKind::SubmitTwice => false,
+        | FaultKind::SubmitTwice
+        | FaultKind::Impatience => false,
         FaultKind::CrashWorker
         | FaultKind::StopWorker
         | FaultKind::CrashManager
@@ -87,7 +88,10 @@ fn faults_of_every_kind_strike() {
         | FaultKind::SyncFails
         | FaultKind::ReadFails
         | FaultKind::Rot
-        | FaultKind::LoseFile => true,
+        | FaultKind::LoseFile
+        | FaultKind::OtherStorage
+        | FaultKind::ChangeInput
+        | FaultKind::Echo => true,
     };
     let mut missing: BTreeSet<FaultKind> =
         FaultKind::ALL.iter().copied().filter(|kind| event(&kind)).collect();

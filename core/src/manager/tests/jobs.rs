@@ -14,6 +14,11 @@ fn a_job_from_submission_to_published_output() {
     assert_eq!(stage.answer(FileAnswer::Done), ["file write nonce"]);
     assert_eq!(
         stage.answer(FileAnswer::Done),
+        ["file sync data"],
+        "a part's name is safe only below a safe name"
+    );
+    assert_eq!(
+        stage.answer(FileAnswer::Done),
         ["append JobPlanned"],
         "the plan is durable before the first launch"
     );
@@ -284,6 +289,7 @@ fn a_task_order_of_a_job_with_a_large_environment_can_be_sent() {
                 path: PathBytes(vec![b'/'; 300]),
                 ..inputs(1).remove(0)
             }])),
+            FileAnswer::Done,
             FileAnswer::Done,
             FileAnswer::Done,
         ] {

@@ -205,6 +205,7 @@ impl Stage {
             FileAnswer::Listed(Ok(inputs(maps))),
             FileAnswer::Done,
             FileAnswer::Done,
+            FileAnswer::Done,
         ] {
             lines.extend(self.answer(answer));
         }

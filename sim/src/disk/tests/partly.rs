@@ -55,19 +55,30 @@ fn requests_to_disks_are_done_in_part_and_leave_nothing_open() {
         let (mut common, mut scratch) = (shared(&[]), filled(true, &[("/scratch/0/old", "x")]));
         let (mut open, mut stream) = (OpenFiles::default(), stream(seed));
         let mut partly = |open: &OpenFiles, scratch: &mut FileSystem, request: &DiskRequest| {
-            let volumes = Volumes { shared: &mut common, scratch };
+            let volumes =
+                Volumes { shared: &mut common, other: &mut FileSystem::default(), instead: None, scratch };
             open.perform_partly(request, b"abc", volumes, Time::ZERO, &mut stream);
         };
         let create = DiskRequest::Create { file, path: path("/scratch/0/new") };
         partly(&open, &mut scratch, &create);
         assert!(open.is_empty() && scratch.files.values().all(|file| file.opened == 0));
         scratch.remove_file(&path("/scratch/0/new")).unwrap();
-        let volumes = Volumes { shared: &mut shared(&[]), scratch: &mut scratch };
+        let volumes = Volumes {
+            shared: &mut shared(&[]),
+            other: &mut FileSystem::default(),
+            instead: None,
+            scratch: &mut scratch,
+        };
         open.perform(&create, b"", volumes, Time::ZERO).unwrap();
         partly(&open, &mut scratch, &DiskRequest::Write { file, offset: 0 });
         partly(&open, &mut scratch, &DiskRequest::Sync { file });
         partly(&open, &mut scratch, &DiskRequest::SyncDirectory { path: path("/scratch/0") });
-        open.close_all(Volumes { shared: &mut shared(&[]), scratch: &mut scratch });
+        open.close_all(Volumes {
+            shared: &mut shared(&[]),
+            other: &mut FileSystem::default(),
+            instead: None,
+            scratch: &mut scratch,
+        });
         partly(&open, &mut scratch, &DiskRequest::CreateDirectory { path: path("/scratch/1/2") });
         partly(&open, &mut scratch, &DiskRequest::Remove { path: path("/scratch/0/old") });
         let seen = shown(&scratch);

@@ -10,7 +10,9 @@ fn a_reset_ends_both_sides_and_what_was_heard_is_a_beginning() {
         pair.run();
         let said = text(seed, 5_000);
         pair.say(client(), name, &said);
-        pair.network.reset_one(&mut Stream::new(seed, "faults"), &mut pair.schedule).expect("one is open");
+        pair.network
+            .reset_one(None, &mut Stream::new(seed, "faults"), &mut pair.schedule)
+            .expect("one is open");
         pair.run();
         let heard = pair.heard.remove(&(server(), ConnectionId::accepted(0))).unwrap_or_default();
         assert!(said.starts_with(&heard));
