@@ -48,7 +48,7 @@ impl Errand {
 
     /// Before anything runs: the output must not be there, the inputs must, and the staging directory is made, with
     /// the nonce in it by which workers prove that they see it. Nothing is made before all that was looked for is found.
-    /// Where output is synced the directory's name is, too: no part in it could be safer.
+    /// Where output is synced the directory's entries and its name are, too: no part in it could be safer.
     pub fn prepare(job: &Job) -> Errand {
         let JobSpecification { inputs, output, sync, .. } = &job.specification;
         let (staging, nonce) = (job.staging(), job.nonce.to_le_bytes().to_vec());
@@ -59,8 +59,9 @@ impl Errand {
             FileRequest::CreateDirectory { path: staging.0.clone() },
             FileRequest::WriteFile { path: staging.nonce_path(), contents: nonce, sync: *sync },
         ];
-        let synced = parent.map(|path| FileRequest::SyncDirectory { path });
-        Errand::new(job, requests.into_iter().chain(synced))
+        let synced = parent.into_iter().flat_map(|parent| [staging.0.clone(), parent]);
+        let syncs = synced.map(|path| FileRequest::SyncDirectory { path });
+        Errand::new(job, requests.into_iter().chain(syncs))
     }
 
     /// Once every task is won: the winners' files take their names in one directory. `again` if an earlier life may have

@@ -23,12 +23,20 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Jobs {
     active: BTreeMap<JobId, Job>,
-    ended: BTreeMap<JobId, (SubmissionKey, JobReport)>,
+    ended: BTreeMap<JobId, Ended>,
     /// Ended jobs, the first to end first.
     ended_order: VecDeque<JobId>,
     by_key: BTreeMap<SubmissionKey, JobId>,
     last: u64,
     epoch: Epoch,
+}
+
+/// What is remembered of a job that has ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Ended {
+    key: SubmissionKey,
+    nonce: u64,
+    report: JobReport,
 }
 
 /// A job that has not ended.
@@ -160,15 +168,15 @@ impl Jobs {
                 job.failure = Some(failure);
             }
             Record::JobEnded { report } => {
-                let Job { key, phase, failure, .. } =
+                let Job { key, nonce, phase, failure, .. } =
                     self.active.remove(&report.job).expect("only an active job ends");
                 assert!(matches!(phase, Phase::Publishing | Phase::Failing), "a job's end is decided before");
                 assert_eq!(failure, report.failure, "a job ends as was decided");
                 self.ended_order.push_back(report.job);
-                self.ended.insert(report.job, (key, report));
+                self.ended.insert(report.job, Ended { key, nonce, report });
                 if self.ended_order.len() > REPORTS_KEPT
                     && let Some(oldest) = self.ended_order.pop_front()
-                    && let Some((key, _)) = self.ended.remove(&oldest)
+                    && let Some(Ended { key, .. }) = self.ended.remove(&oldest)
                 {
                     self.by_key.remove(&key);
                 }
@@ -202,7 +210,12 @@ impl Jobs {
 
     /// A job that has ended, if it is still remembered.
     pub fn ended(&self, job: JobId) -> Option<&JobReport> {
-        self.ended.get(&job).map(|(_, report)| report)
+        self.ended.get(&job).map(|ended| &ended.report)
+    }
+
+    /// The staging directories of jobs that have ended: they were removed, but the power may have failed since.
+    pub fn ended_stagings(&self) -> impl Iterator<Item = (JobId, Staging)> {
+        self.ended.iter().map(|(id, ended)| (*id, Staging::beside(&ended.report.output, ended.nonce)))
     }
 
     /// All jobs that have not ended, oldest first.

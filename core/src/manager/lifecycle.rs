@@ -5,7 +5,7 @@
 
 use super::commit::{Errand, Progress};
 use super::execution::{Stage, Tasks};
-use super::files::FileAnswer;
+use super::files::{FileAnswer, FileRequest};
 use super::journal::Record;
 use super::{Effect, Manager};
 use crate::failure::{Cause, Failure};
@@ -20,8 +20,7 @@ use alloc::vec::Vec;
 impl Manager {
     /// Asks for the next step of the job's errand.
     pub(super) fn ask_files(&mut self, job: JobId) {
-        self.last_operation += 1;
-        let operation = OperationId(self.last_operation);
+        let operation = self.next_operation();
         let execution = self.executions.get_mut(&job).expect("only an active job has errands");
         let (Stage::Preparing(errand)
         | Stage::Committing(errand)
@@ -33,6 +32,18 @@ impl Manager {
         let request = errand.ask(operation);
         self.operations.insert(operation, job);
         self.journal.hold(Effect::File(operation, request));
+    }
+
+    /// Asks for something of which the answer changes nothing.
+    pub(super) fn ask_file(&mut self, job: JobId, request: FileRequest) {
+        let operation = self.next_operation();
+        self.operations.insert(operation, job);
+        self.journal.hold(Effect::File(operation, request));
+    }
+
+    fn next_operation(&mut self) -> OperationId {
+        self.last_operation += 1;
+        OperationId(self.last_operation)
     }
 
     pub(super) fn file_answered(&mut self, operation: OperationId, answer: FileAnswer) {

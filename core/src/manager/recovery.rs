@@ -6,9 +6,11 @@
 
 use super::commit::Errand;
 use super::execution::{AttemptStage, Execution, Stage, Tasks};
+use super::files::FileRequest;
 use super::jobs::{Job, Phase};
 use super::{Manager, ManagerTimer};
 use crate::ids::{AttemptId, ConnectionId, Incarnation, JobId, TaskId};
+use crate::job::Staging;
 use crate::limits::DIAL_BACKOFF_US;
 use crate::probe::probe;
 use crate::time::Time;
@@ -58,9 +60,16 @@ impl Manager {
         for (job, durable) in self.jobs.all_active() {
             self.executions.insert(job, Execution::recovered(durable, self.now));
         }
-        if self.executions.is_empty() {
-            return;
+        if !self.executions.is_empty() {
+            self.take_up_jobs();
         }
+        let stagings: Vec<_> = self.jobs.ended_stagings().collect();
+        for (job, Staging(path)) in stagings {
+            self.ask_file(job, FileRequest::RemoveTree { path });
+        }
+    }
+
+    fn take_up_jobs(&mut self) {
         tracing::info!(jobs = self.executions.len(), "jobs taken up from the journal");
         for job in self.executions.keys().copied().collect::<Vec<_>>() {
             match self.executions[&job].stage {

@@ -24,7 +24,7 @@ pub const ALL: &[Probe] = &[
     within_reach("a client gives up before it has submitted"),
     within_reach("a client tries again"),
     within_reach("a client cancels what it did not know to be accepted"),
-    within_reach("a client's job is forgotten"),
+    out_of_reach("a client's job is forgotten", "a Manager forgets a job after a thousand others"),
     within_reach("a client is told what makes no sense"),
     within_reach("a client hears nothing for too long"),
     // core/src/manager/clients.rs
@@ -32,7 +32,7 @@ pub const ALL: &[Probe] = &[
     within_reach("a cancellation comes too late"),
     within_reach("a key comes twice"),
     within_reach("who asks late hears the end"),
-    within_reach("a job is asked for that nobody knows"),
+    out_of_reach("a job is asked for that nobody knows", "a Manager forgets a job after a thousand others"),
     // core/src/manager/fates.rs
     within_reach("a success of an attempt given up for lost counts"),
     within_reach("a failure matters to nobody"),

@@ -27,7 +27,6 @@ impl<M: Machines> World<M> {
             return;
         }
         let process = self.new_life(Host::Manager);
-        self.records_seen = 0;
         let setting = &self.scenario.manager;
         let config = ManagerConfig {
             cluster: CLUSTER.into(),

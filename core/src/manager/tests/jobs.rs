@@ -12,6 +12,7 @@ fn a_job_from_submission_to_published_output() {
     assert_eq!(stage.answer(FileAnswer::Found(false)), ["file list"]);
     assert_eq!(stage.answer(FileAnswer::Listed(Ok(inputs(2)))), ["file mkdir STAGING"]);
     assert_eq!(stage.answer(FileAnswer::Done), ["file write nonce"]);
+    assert_eq!(stage.answer(FileAnswer::Done), ["file sync STAGING"]);
     assert_eq!(
         stage.answer(FileAnswer::Done),
         ["file sync data"],
@@ -289,6 +290,7 @@ fn a_task_order_of_a_job_with_a_large_environment_can_be_sent() {
                 path: PathBytes(vec![b'/'; 300]),
                 ..inputs(1).remove(0)
             }])),
+            FileAnswer::Done,
             FileAnswer::Done,
             FileAnswer::Done,
             FileAnswer::Done,

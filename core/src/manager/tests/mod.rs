@@ -206,6 +206,7 @@ impl Stage {
             FileAnswer::Done,
             FileAnswer::Done,
             FileAnswer::Done,
+            FileAnswer::Done,
         ] {
             lines.extend(self.answer(answer));
         }

@@ -238,3 +238,18 @@ fn the_journal_begins_anew_when_it_is_long_and_amounts_to_the_same() {
     let (stage, _) = stage.next_life();
     assert!(stage.manager.jobs.ended(JobId(39)).is_some());
 }
+
+#[test]
+fn what_the_power_brought_back_of_jobs_that_ended_is_removed_again() {
+    let mut stage = Stage::new();
+    let client = stage.connect(Role::Client);
+    stage.submit(client, 0);
+    stage.settle();
+    stage.answer(FileAnswer::Found(true));
+    stage.settle();
+    stage.answer(FileAnswer::Done);
+    stage.settle();
+    let (mut stage, _) = stage.next_life();
+    assert_eq!(stage.persist(), ["file remove STAGING"]);
+    assert_eq!(stage.answer(FileAnswer::Done), [""; 0]);
+}
