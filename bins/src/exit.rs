@@ -85,6 +85,7 @@ impl From<&Failure> for Exit {
             | Cause::RunCorrupt { .. }
             | Cause::RunUnfetchable { .. }
             | Cause::Journal { .. }
+            | Cause::JournalDamaged { .. }
             | Cause::WorkerLost
             | Cause::ManagerStopped
             | Cause::ConnectionLost { .. } => Exit::Io,

@@ -294,6 +294,13 @@ pub enum Cause {
         /// Why not: [`OsErrorKind::InvalidData`] if it is not even written like one.
         error: OsError,
     },
+    /// The journal of an earlier life of the Manager cannot be believed.
+    JournalDamaged {
+        /// The file.
+        path: PathBytes,
+        /// What is wrong with it.
+        damage: String,
+    },
     /// The Manager's journal cannot be written.
     Journal {
         /// The file.
@@ -370,6 +377,7 @@ impl Cause {
             | Cause::WorkDirectory { .. }
             | Cause::WorkDirectoryTaken { .. }
             | Cause::Journal { .. }
+            | Cause::JournalDamaged { .. }
             | Cause::Invalid { .. } => Fault::Job,
             Cause::OutputNotShared { .. }
             | Cause::StagingUnreadable { .. }

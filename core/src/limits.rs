@@ -37,8 +37,8 @@ pub const NAME_BYTES_MAX: usize = 1 << 10;
 pub const PATH_BYTES_MAX: usize = 64 << 10;
 /// Ended jobs whose report is kept.
 pub const REPORTS_KEPT: usize = 1_000;
-/// Job numbers of one life of a Manager, so that the next, which may not remember them, begins beyond.
-pub const JOBS_PER_EPOCH: u64 = 1_000_000;
+/// Records after which the journal begins anew with a snapshot: what is read in well under a second.
+pub const SNAPSHOT_AFTER_BYTES: u64 = 16 << 20;
 
 /// Effects that may wait for the journal before progress is told no more; a disk that works leaves far fewer.
 pub const HELD_EFFECTS_USUAL: usize = 10_000;

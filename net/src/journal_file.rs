@@ -1,13 +1,14 @@
-//! The journal's file: owns its format, and the thread that appends and syncs.
+//! The journal's files: owns the thread that appends and syncs, and when a file gives way to the next.
 //!
-//! One file for each life of the Manager. It begins with [`MAGIC`] and [`FORMAT_VERSION`]; each record is its length,
-//! its checksum (CRC-32 of all that follows and of the length), its sequence number and its payload, integers in
-//! little-endian. Records that arrive while one sync runs share the next. A failed write or sync is fatal: what the
-//! file holds then is unknown until another life reads it.
+//! How bytes stand in a file is core's (`manager/journal/format.rs`). A file begins with a snapshot, which is durable, with the
+//! file's name, before anything follows it and before the files that it replaces are removed. Records that arrive while one
+//! sync runs share the next. A failed write or sync is fatal: what the file holds then is unknown until another life
+//! reads it.
 
 use crate::os_error::{cannot_start, os_error};
 use crate::path::path_bytes;
 use crate::thread;
+use crate::work_directory::Journals;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::fs::File;
 use std::io::{self, Write};
@@ -15,13 +16,7 @@ use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use windrow_core::failure::{Cause, Failure};
 use windrow_core::ids::Sequence;
-
-/// The first bytes of a journal.
-pub const MAGIC: [u8; 8] = *b"WINDROWJ";
-/// The version of the format, which follows the magic.
-pub const FORMAT_VERSION: u32 = 1;
-/// Bytes of a record before its payload.
-pub const RECORD_HEADER_BYTES: usize = 16;
+use windrow_core::manager::journal::format;
 
 /// Records are gathered for one write up to about so many bytes.
 const GROUP_BYTES: usize = 4 << 20;
@@ -35,104 +30,143 @@ pub enum JournalReport {
     Failed(Failure),
 }
 
+/// What it is given.
+#[derive(Debug)]
+enum Entry {
+    /// The first record of a new file.
+    Snapshot(Sequence, Vec<u8>),
+    /// Another record.
+    Record(Sequence, Vec<u8>),
+}
+
 /// A journal being written; dropping it waits until all was.
 #[derive(Debug)]
-pub struct JournalFile {
-    records: Option<Sender<(Sequence, Vec<u8>)>>,
+pub struct JournalWriter {
+    entries: Option<Sender<Entry>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl JournalFile {
-    /// Makes the file, which must not be there, and starts the thread. `report` is called on it.
-    pub fn create(
-        path: PathBuf,
+impl JournalWriter {
+    /// Starts the thread. `report` is called on it.
+    pub fn start(
+        journals: Journals,
         report: impl FnMut(JournalReport) + Send + 'static,
-    ) -> Result<JournalFile, Failure> {
-        let file = begin_file(&path).map_err(|error| unwritable(&path, &error))?;
-        let (records, receiver) = unbounded();
-        let writer = Writer { path, file, group: Vec::new(), report };
+    ) -> Result<JournalWriter, Failure> {
+        let (entries, receiver) = unbounded();
+        let writer = Writer { journals, current: None, durable: Sequence(0), group: Vec::new(), report };
         let thread = thread::spawn("journal", move || writer.run(&receiver))
             .map_err(|error| cannot_start("the journal's thread", &error))?;
-        Ok(JournalFile { records: Some(records), thread: Some(thread) })
+        Ok(JournalWriter { entries: Some(entries), thread: Some(thread) })
+    }
+
+    /// Begins a new file with a snapshot; its report follows, unless the journal failed before.
+    pub fn begin(&self, sequence: Sequence, snapshot: Vec<u8>) {
+        self.give(Entry::Snapshot(sequence, snapshot));
     }
 
     /// Appends a record; its report follows, unless the journal failed before.
     pub fn append(&self, sequence: Sequence, record: Vec<u8>) {
-        let records = self.records.as_ref().expect("the journal is open until it is dropped");
+        self.give(Entry::Record(sequence, record));
+    }
+
+    fn give(&self, entry: Entry) {
+        let entries = self.entries.as_ref().expect("the journal is open until it is dropped");
         // A journal that failed has said so, once.
-        let _ = records.send((sequence, record));
+        let _ = entries.send(entry);
     }
 }
 
-impl Drop for JournalFile {
+impl Drop for JournalWriter {
     fn drop(&mut self) {
-        self.records = None;
+        self.entries = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
 }
 
-/// The file with its first bytes, durable, its name included.
-fn begin_file(path: &Path) -> io::Result<File> {
+struct Writer<R> {
+    journals: Journals,
+    current: Option<(PathBuf, File)>,
+    /// All records up to this one are durable.
+    durable: Sequence,
+    group: Vec<u8>,
+    report: R,
+}
+
+impl<R: FnMut(JournalReport)> Writer<R> {
+    fn run(mut self, entries: &Receiver<Entry>) {
+        let mut next = None;
+        while let Some(entry) = next.take().or_else(|| entries.recv().ok()) {
+            let written = match entry {
+                Entry::Snapshot(sequence, snapshot) => self.begin_file(sequence, &snapshot),
+                Entry::Record(sequence, record) => {
+                    next = self.gather(sequence, &record, entries);
+                    self.write_group()
+                }
+            };
+            match written {
+                Ok(()) => (self.report)(JournalReport::Persisted(self.durable)),
+                Err(failure) => return (self.report)(JournalReport::Failed(failure)),
+            }
+        }
+    }
+
+    /// Gathers a record and those that wait behind it; the first entry that does not belong to them.
+    fn gather(&mut self, first: Sequence, record: &[u8], entries: &Receiver<Entry>) -> Option<Entry> {
+        self.group.clear();
+        let (durable, mut last) = (self.durable, first);
+        format::append_record(first, durable, record, &mut self.group);
+        let mut next = None;
+        while self.group.len() < GROUP_BYTES
+            && let Ok(entry) = entries.try_recv()
+        {
+            match entry {
+                Entry::Record(sequence, record) => {
+                    assert_eq!(sequence.0, last.0 + 1, "the journal has a gap");
+                    last = sequence;
+                    format::append_record(sequence, durable, &record, &mut self.group);
+                }
+                snapshot @ Entry::Snapshot(..) => {
+                    next = Some(snapshot);
+                    break;
+                }
+            }
+        }
+        self.durable = last;
+        next
+    }
+
+    fn write_group(&mut self) -> Result<(), Failure> {
+        let (path, file) = self.current.as_mut().expect("a journal begins with a snapshot");
+        file.write_all(&self.group).and_then(|()| file.sync_data()).map_err(|error| unwritable(path, &error))
+    }
+
+    fn begin_file(&mut self, sequence: Sequence, snapshot: &[u8]) -> Result<(), Failure> {
+        let number = self.journals.take_number();
+        let path = self.journals.path_of(number);
+        let mut bytes = format::file_header().to_vec();
+        format::append_record(sequence, self.durable, snapshot, &mut bytes);
+        let file = write_file(&path, &bytes).map_err(|error| unwritable(&path, &error))?;
+        self.current = Some((path, file));
+        self.durable = sequence;
+        self.journals.remove_before(number);
+        Ok(())
+    }
+}
+
+/// A new file with these bytes, durable, its name included.
+fn write_file(path: &Path, bytes: &[u8]) -> io::Result<File> {
     let mut file = File::options().append(true).create_new(true).open(path)?;
-    file.write_all(&[&MAGIC[..], &FORMAT_VERSION.to_le_bytes()].concat())?;
+    file.write_all(bytes)?;
     file.sync_all()?;
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(directory)?.sync_all()?;
     Ok(file)
 }
 
-struct Writer<R> {
-    path: PathBuf,
-    file: File,
-    group: Vec<u8>,
-    report: R,
-}
-
-impl<R: FnMut(JournalReport)> Writer<R> {
-    fn run(mut self, records: &Receiver<(Sequence, Vec<u8>)>) {
-        while let Ok((mut last, record)) = records.recv() {
-            self.group.clear();
-            encode_record(last, &record, &mut self.group);
-            while self.group.len() < GROUP_BYTES
-                && let Ok((sequence, record)) = records.try_recv()
-            {
-                assert_eq!(sequence.0, last.0 + 1, "the journal has a gap");
-                last = sequence;
-                encode_record(sequence, &record, &mut self.group);
-            }
-            let written = self.file.write_all(&self.group).and_then(|()| self.file.sync_data());
-            match written {
-                Ok(()) => (self.report)(JournalReport::Persisted(last)),
-                Err(error) => {
-                    (self.report)(JournalReport::Failed(unwritable(&self.path, &error)));
-                    return;
-                }
-            }
-        }
-    }
-}
-
 fn unwritable(path: &Path, error: &io::Error) -> Failure {
     Failure::new(Cause::Journal { path: path_bytes(path), error: os_error(error) })
-}
-
-/// Puts a record, as the file holds it, at the end of `to`.
-fn encode_record(sequence: Sequence, payload: &[u8], to: &mut Vec<u8>) {
-    let length = u32::try_from(payload.len()).expect("a record is far smaller than 4 GiB");
-    to.extend_from_slice(&length.to_le_bytes());
-    to.extend_from_slice(&checksum(length, sequence, payload).to_le_bytes());
-    to.extend_from_slice(&sequence.0.to_le_bytes());
-    to.extend_from_slice(payload);
-}
-
-fn checksum(length: u32, sequence: Sequence, payload: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&length.to_le_bytes());
-    hasher.update(&sequence.0.to_le_bytes());
-    hasher.update(payload);
-    hasher.finalize()
 }
 
 #[cfg(test)]

@@ -21,8 +21,9 @@ use std::path::PathBuf;
 use std::thread::JoinHandle;
 use windrow_core::failure::Failure;
 use windrow_core::ids::Epoch;
+use windrow_core::manager::jobs::Jobs;
 use windrow_core::manager::{Manager, ManagerConfig, ManagerInput};
-use windrow_core::time::SECOND_US;
+use windrow_core::time::{SECOND_US, Time};
 use windrow_core::worker::{WorkerConfig, WorkerInput, WorkerNotice};
 
 const CLUSTER: &str = "local";
@@ -82,6 +83,7 @@ impl LocalCluster {
             epoch: Epoch(1),
             heartbeat_us: HEARTBEAT_US,
             lease_us: LEASE_US,
+            snapshot_after_bytes: u64::MAX,
             seed: entropy::seed(),
         };
         let worker = WorkerConfig {
@@ -141,7 +143,7 @@ fn start_members(
     let worker_stop = worker_host::stop_handle(worker_events.mailbox());
     let driver = manager_driver(
         manager_events,
-        Manager::new(manager),
+        Manager::new(manager, Jobs::default(), Time::ZERO),
         Journal::Memory(None),
         None,
         DatagramSocket::Pair(manager_datagrams),

@@ -64,7 +64,10 @@ fn perform(request: FileRequest) -> FileAnswer {
         },
         FileRequest::CreateDirectory { path } => create_directory(as_path(&path)),
         FileRequest::WriteFile { path, contents, sync } => write_file(as_path(&path), &contents, sync),
-        FileRequest::Rename { from, to } => rename(as_path(&from), as_path(&to)),
+        FileRequest::Rename { from, to, again } => {
+            let (from, to) = (as_path(&from), as_path(&to));
+            rename(from, to).or_else(|error| if again && was_renamed(from, to) { Ok(()) } else { Err(error) })
+        }
         FileRequest::SyncDirectory { path } => {
             File::open(as_path(&path)).and_then(|directory| directory.sync_all())
         }
@@ -107,6 +110,12 @@ fn rename(from: &Path, to: &Path) -> io::Result<()> {
         },
         result => Ok(result?),
     }
+}
+
+/// Whether it looks as if `from` had been renamed to `to` before.
+fn was_renamed(from: &Path, to: &Path) -> bool {
+    fs::symlink_metadata(from).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+        && fs::symlink_metadata(to).is_ok()
 }
 
 #[cfg(test)]

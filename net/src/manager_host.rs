@@ -3,13 +3,13 @@
 use crate::datagram::DatagramSocket;
 use crate::driver::{Driver, EventLoop, Performer};
 use crate::entropy;
-use crate::journal_file::{JournalFile, JournalReport};
+use crate::journal_file::{JournalReport, JournalWriter};
 use crate::mailbox::{Gone, Mail, Mailbox};
 use crate::manager_files::ManagerFiles;
 use crate::os_error::{cannot_start, os_error};
 use crate::stop_handle::StopHandle;
 use crate::stream::TcpDialler;
-use crate::work_directory::WorkDirectory;
+use crate::work_directory::{Recovered, WorkDirectory};
 use mio::net::{TcpListener, UdpSocket};
 use std::io;
 use std::net::SocketAddr;
@@ -17,6 +17,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use windrow_core::failure::{Cause, Failure};
 use windrow_core::ids::Sequence;
+use windrow_core::limits::SNAPSHOT_AFTER_BYTES;
 use windrow_core::machine::{Event, Node};
 use windrow_core::manager::{Manager, ManagerConfig, ManagerInput, ManagerRequest};
 use windrow_core::time::Time;
@@ -54,12 +55,17 @@ impl ManagerHost {
         let ManagerOptions { listen, work_dir, cluster, heartbeat_us, lease_us } = options;
         let work = WorkDirectory::take(&work_dir)?;
         let (listener, datagrams, address) = listen_on(listen)?;
-        let epoch = work.next_epoch()?;
-        let config = ManagerConfig { cluster, epoch, heartbeat_us, lease_us, seed: entropy::seed() };
+        let journals = work.journals()?;
+        let Recovered { jobs, records, torn_bytes } = journals.recover()?;
+        let epoch = journals.next_epoch();
+        tracing::info!(%epoch, records, torn_bytes, "journal read");
+        let seed = entropy::seed();
+        let snapshot_after_bytes = SNAPSHOT_AFTER_BYTES;
+        let config = ManagerConfig { cluster, epoch, heartbeat_us, lease_us, snapshot_after_bytes, seed };
         let events = EventLoop::open().map_err(|error| cannot_start("the Manager", &error))?;
         let stop = stop_handle(events.mailbox());
         let mailbox = events.mailbox().clone();
-        let journal = JournalFile::create(work.journal_path(epoch), move |report| {
+        let journal = JournalWriter::start(journals, move |report| {
             let mail = match report {
                 JournalReport::Persisted(sequence) => Mail::Local(ManagerInput::Persisted(sequence)),
                 JournalReport::Failed(failure) => Mail::End(Err(failure)),
@@ -69,7 +75,7 @@ impl ManagerHost {
         let journal = Journal::File(journal);
         let driver = manager_driver(
             events,
-            Manager::new(config),
+            Manager::new(config, jobs, Time::ZERO),
             journal,
             Some(listener),
             DatagramSocket::Udp(datagrams),
@@ -144,7 +150,7 @@ pub(crate) fn manager_driver<N: Node<Local = ManagerInput, Request = ManagerRequ
 /// Where records go.
 pub(crate) enum Journal {
     /// To a file, which says when they are durable.
-    File(JournalFile),
+    File(JournalWriter),
     /// Nowhere: the Manager's life is that of its one job. Holds the record to be called durable next.
     Memory(Option<Sequence>),
 }
@@ -158,6 +164,10 @@ pub(crate) struct ManagerPerformer {
 impl<N: Node<Local = ManagerInput, Request = ManagerRequest>> Performer<N> for ManagerPerformer {
     fn perform(&mut self, _node: &N, request: ManagerRequest) -> ControlFlow<Result<(), Failure>> {
         match request {
+            ManagerRequest::BeginJournal { sequence, record } => match &mut self.journal {
+                Journal::File(file) => file.begin(sequence, record),
+                Journal::Memory(durable) => *durable = Some(sequence),
+            },
             ManagerRequest::Append { sequence, record } => match &mut self.journal {
                 Journal::File(file) => file.append(sequence, record),
                 Journal::Memory(durable) => *durable = Some(sequence),

@@ -111,6 +111,7 @@ fn kind(cause: &Cause) -> &'static str {
         Cause::Scratch { .. } | Cause::WorkDirectory { .. } => "work_directory",
         Cause::WorkDirectoryTaken { .. } => "work_directory_taken",
         Cause::Journal { .. } => "journal",
+        Cause::JournalDamaged { .. } => "journal_damaged",
         Cause::ProgramNotStarted { .. } => "program_not_started",
         Cause::ProgramFailed { .. } => "program_failed",
         Cause::ProgramStoppedReading { .. } => "program_stopped_reading",

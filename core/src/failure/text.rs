@@ -178,6 +178,9 @@ impl fmt::Display for Cause {
             Cause::NoAddress { address, error } => {
                 write!(f, "`{}` is no address of this machine: {error}", Shown(address.as_bytes()))
             }
+            Cause::JournalDamaged { path, damage } => {
+                write!(f, "the journal `{}` of an earlier Manager cannot be used: {damage}", Shown(&path.0))
+            }
             Cause::Journal { path, error } => {
                 write!(f, "the Manager's journal `{}` cannot be written: {error}", Shown(&path.0))
             }

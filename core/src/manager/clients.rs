@@ -57,7 +57,7 @@ impl Manager {
         let nonce = self.random.next_u64();
         self.record(Record::JobAccepted { job, key, nonce, specification });
         let preparation = Errand::prepare(self.jobs.active(job).expect("it was just accepted"));
-        self.executions.insert(job, Execution::new(preparation, self.now));
+        self.executions.insert(job, Execution::new(Stage::Preparing(preparation), self.now));
         self.tell_client(connection, ToClient::Accepted { job });
         self.watch(connection, job);
         self.ask_files(job);
@@ -117,12 +117,16 @@ impl Manager {
         let workers = self.registry.by_gathering().filter(is_of_use).count() as u32;
         let count =
             |tasks: &super::execution::Tasks| TaskCount { total: tasks.total, running: 0, done: tasks.done };
+        let is_given_up = self.jobs.active(job).is_some_and(|durable| durable.failure.is_some());
         let mut progress = JobProgress {
             job,
             phase: match execution.stage {
                 Stage::Preparing(_) => JobPhase::Planning,
-                Stage::Running | Stage::Ending(Some(_)) => JobPhase::Running,
-                Stage::Publishing(_) | Stage::Ending(None) | Stage::Cleaning(..) => JobPhase::Committing,
+                Stage::Running => JobPhase::Running,
+                Stage::Ending | Stage::Cleaning(_) if is_given_up => JobPhase::Running,
+                Stage::Committing(_) | Stage::Publishing(_) | Stage::Ending | Stage::Cleaning(_) => {
+                    JobPhase::Committing
+                }
             },
             workers,
             workers_unheard,

@@ -48,7 +48,7 @@ impl Errand {
 
     /// Before anything runs: the output must not be there, the inputs must, and the staging directory is made, with
     /// the nonce in it by which workers prove that they see it. Nothing is made before all that was looked for is found.
-    /// Where output is synced the directory's name is, too: no part in it could be safer.
+    /// Where output is synced the directory's entries and its name are, too: no part in it could be safer.
     pub fn prepare(job: &Job) -> Errand {
         let JobSpecification { inputs, output, sync, .. } = &job.specification;
         let (staging, nonce) = (job.staging(), job.nonce.to_le_bytes().to_vec());
@@ -59,31 +59,37 @@ impl Errand {
             FileRequest::CreateDirectory { path: staging.0.clone() },
             FileRequest::WriteFile { path: staging.nonce_path(), contents: nonce, sync: *sync },
         ];
-        let synced = parent.map(|path| FileRequest::SyncDirectory { path });
-        Errand::new(job, requests.into_iter().chain(synced))
+        let synced = parent.into_iter().flat_map(|parent| [staging.0.clone(), parent]);
+        let syncs = synced.map(|path| FileRequest::SyncDirectory { path });
+        Errand::new(job, requests.into_iter().chain(syncs))
     }
 
-    /// Once every task is won: the winners' files take their names in one directory, which becomes the output.
-    pub fn publish(job: &Job) -> Errand {
+    /// Once every task is won: the winners' files take their names in one directory. `again` if an earlier life may have
+    /// begun with it.
+    pub fn commit(job: &Job, again: bool) -> Errand {
         let sync = job.specification.sync;
         let (staging, whole) = (job.staging(), job.staging().whole());
         let mut requests = Vec::new();
         requests.push(FileRequest::CreateDirectory { path: whole.clone() });
         for (index, attempt) in job.deciding_attempts().enumerate() {
             let part = whole.join(format!("part-{index:05}"));
-            requests.push(FileRequest::Rename { from: staging.output_of(&attempt), to: part });
+            requests.push(FileRequest::Rename { from: staging.output_of(&attempt), to: part, again });
         }
         requests.push(FileRequest::WriteFile { path: whole.join("_SUCCESS"), contents: Vec::new(), sync });
         if sync {
-            requests.push(FileRequest::SyncDirectory { path: whole.clone() });
-        }
-        let output = job.specification.output.clone();
-        let parent = output.split_name().map(|(parent, _)| parent);
-        requests.push(FileRequest::Rename { from: whole, to: output });
-        if let Some(path) = parent.filter(|_| sync) {
-            requests.push(FileRequest::SyncDirectory { path });
+            // Its entries, then its own: when the journal says that it is whole it may only be missing where it was published.
+            requests.extend([whole, staging.0].map(|path| FileRequest::SyncDirectory { path }));
         }
         Errand::new(job, requests)
+    }
+
+    /// Once that directory is whole: it becomes the output. `again` if an earlier life may have done it.
+    pub fn publish(job: &Job, again: bool) -> Errand {
+        let output = job.specification.output.clone();
+        let parent = output.split_name().map(|(parent, _)| parent);
+        let rename = FileRequest::Rename { from: job.staging().whole(), to: output, again };
+        let sync = parent.filter(|_| job.specification.sync).map(|path| FileRequest::SyncDirectory { path });
+        Errand::new(job, [rename].into_iter().chain(sync))
     }
 
     /// At the end, well or not: what is left in staging goes.

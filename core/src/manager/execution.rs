@@ -4,7 +4,7 @@
 //! the job's files are. Invariant: a task either waits, or has an attempt under way, or has a winner in [`super::jobs`].
 
 use super::commit::Errand;
-use crate::failure::{Failure, Fault};
+use crate::failure::Fault;
 use crate::ids::{AttemptId, ConnectionId, Epoch, Incarnation, JobId, TaskId};
 use crate::job::Counters;
 use crate::time::Time;
@@ -23,6 +23,8 @@ pub struct Execution {
     pub reduces: Tasks,
     /// Where map outputs lie and which were lost, in the order in which that became known.
     pub outputs: Vec<OutputEntry>,
+    /// Maps whose output lies somewhere by that.
+    pub located: BTreeSet<u32>,
     /// Workers that wait for entries of it from their cursor on.
     pub pulls: BTreeMap<Incarnation, u64>,
     /// Workers that do not see the staging directory.
@@ -37,13 +39,15 @@ pub struct Execution {
     pub input_bytes: u64,
     /// Figures of its winners.
     pub won: Counters,
+    /// Whether it was taken up from the journal, and workers have not had time to come back.
+    pub is_recovering: bool,
 }
 
 /// Where an active job is, more finely than the journal knows.
 ///
 /// ```text
-/// Preparing ─▶ Running ─▶ Publishing ─▶ Ending ─no attempt left─▶ Cleaning ─▶ (ended)
-///     └───────────┴─────failed────────────▶┘
+/// Preparing ─▶ Running ─▶ Committing ─▶ Publishing ─▶ Ending ─no attempt left─▶ Cleaning ─▶ (ended)
+///     └───────────┴───────────┴─────failed─────┴─────────▶┘
 /// ```
 #[derive(Debug)]
 pub enum Stage {
@@ -51,12 +55,14 @@ pub enum Stage {
     Preparing(Errand),
     /// Its tasks are executed.
     Running,
+    /// Its output is put together.
+    Committing(Errand),
     /// Its output is put in place.
     Publishing(Errand),
     /// It is published or failed; its attempts are being ended.
-    Ending(Option<Failure>),
+    Ending,
     /// Nothing of it runs; its staging directory is being removed.
-    Cleaning(Errand, Option<Failure>),
+    Cleaning(Errand),
 }
 
 /// The tasks of one kind.
@@ -92,13 +98,14 @@ impl Failures {
 }
 
 impl Execution {
-    /// A job that was just accepted.
-    pub fn new(preparation: Errand, now: Time) -> Execution {
+    /// A job at this stage, of which nothing runs yet.
+    pub fn new(stage: Stage, now: Time) -> Execution {
         Execution {
-            stage: Stage::Preparing(preparation),
+            stage,
             maps: Tasks::default(),
             reduces: Tasks::default(),
             outputs: Vec::new(),
+            located: BTreeSet::new(),
             pulls: BTreeMap::new(),
             excluded: BTreeSet::new(),
             watchers: BTreeSet::new(),
@@ -106,6 +113,7 @@ impl Execution {
             accepted_at: now,
             input_bytes: 0,
             won: Counters::default(),
+            is_recovering: false,
         }
     }
 

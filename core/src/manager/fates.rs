@@ -5,7 +5,7 @@
 //! have bounds of their own (Google paper, 3.3).
 
 use super::Manager;
-use super::execution::AttemptStage;
+use super::execution::{AttemptStage, Execution};
 use super::journal::Record;
 use crate::failure::{Cause, Failure, Fault};
 use crate::ids::{AttemptId, ConnectionId, Incarnation, JobId, TaskId};
@@ -30,14 +30,19 @@ impl Manager {
         }
         let counts = match result {
             AttemptResult::Succeeded(counters) => {
-                if id.epoch == self.config.epoch && self.is_wanted(id.job, id.task) {
+                if id.epoch <= self.config.epoch && self.is_wanted(id.job, id.task) {
                     if !is_known {
                         probe!("a success of an attempt given up for lost counts");
                     }
                     self.task_won(id, holder, counters);
                 }
                 let job = self.jobs.active(id.job);
-                job.and_then(|job| job.winner(id.task)).is_some_and(|winner| winner.attempt == id)
+                let counts =
+                    job.and_then(|job| job.winner(id.task)).is_some_and(|winner| winner.attempt == id);
+                if counts {
+                    self.locate_again(holder, id);
+                }
+                counts
             }
             AttemptResult::Failed(failure) => {
                 if is_known {
@@ -214,9 +219,8 @@ impl Manager {
     /// Takes back the map outputs on workers that are gone, if a reduce still has to gather runs.
     pub(super) fn revoke_lost_outputs(&mut self, job: JobId) {
         let Some(durable) = self.jobs.active(job).filter(|durable| !durable.is_map_only()) else { return };
-        let Some(execution) = self.executions.get(&job).filter(|execution| execution.is_running()) else {
-            return;
-        };
+        let is_settled = |execution: &&Execution| execution.is_running() && !execution.is_recovering;
+        let Some(execution) = self.executions.get(&job).filter(is_settled) else { return };
         let needs_runs = |index: u32| {
             let task = TaskId::Reduce(index);
             let has_runs = |stage| matches!(stage, AttemptStage::Gathered | AttemptStage::Running);

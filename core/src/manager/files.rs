@@ -44,6 +44,8 @@ pub enum FileRequest {
         from: PathBytes,
         /// To what.
         to: PathBytes,
+        /// Whether an earlier life of the Manager may have done it: then it counts as done if `to` is there and `from` is not.
+        again: bool,
     },
     /// Sync a directory's entries. Answer: `Done`.
     SyncDirectory {

@@ -48,10 +48,10 @@ impl Manager {
             let execution = &self.executions[&id];
             match execution.stage {
                 Stage::Preparing(_) => assert_eq!(job.phase, Phase::Accepted),
-                Stage::Publishing(_) => assert_eq!(job.phase, Phase::Committing),
-                Stage::Ending(ref failure) => assert!(failure.is_some() || job.phase == Phase::Committing),
-                Stage::Cleaning(_, ref failure) => {
-                    assert!(failure.is_some() || job.phase == Phase::Committing)
+                Stage::Committing(_) => assert_eq!(job.phase, Phase::Committing),
+                Stage::Publishing(_) => assert_eq!(job.phase, Phase::Publishing),
+                Stage::Ending | Stage::Cleaning(_) => {
+                    assert!(matches!(job.phase, Phase::Publishing | Phase::Failing), "its end is decided");
                 }
                 Stage::Running => {
                     assert_eq!(job.phase, Phase::Running);

@@ -3,31 +3,44 @@
 //! Changes only by [`Jobs::apply`]. Who executes what at the moment is not here but in `execution`.
 //!
 //! ```text
-//! JobAccepted ─▶ Accepted ─JobPlanned─▶ Running ─JobCommitting─▶ Committing ─JobEnded─▶ (report)
-//!                    └──────JobEnded──────┴── TaskWon, OutputRevoked ──┘ (only while Running)
+//! JobAccepted ─▶ Accepted ─JobPlanned─▶ Running ─JobCommitting─▶ Committing ─JobPublishing─▶ Publishing ─JobEnded─▶ (report)
+//!                    └─────JobFailing─────┴──────────────────────────┴───────▶ Failing ◀────────┘    └─JobEnded─▶ (report)
 //! ```
+//!
+//! `TaskWon` and `OutputRevoked` come only while Running.
 
 use super::journal::Record;
-use crate::ids::{AttemptId, Incarnation, JobId, SubmissionKey, TaskId};
+use crate::failure::Failure;
+use crate::ids::{AttemptId, Epoch, Incarnation, JobId, SubmissionKey, TaskId};
 use crate::job::{Counters, JobReport, JobSpecification, Plan, Staging};
-use crate::limits::{JOBS_PER_EPOCH, REPORTS_KEPT};
+use crate::limits::REPORTS_KEPT;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec;
 use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
 
 /// All jobs.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Jobs {
     active: BTreeMap<JobId, Job>,
-    ended: BTreeMap<JobId, (SubmissionKey, JobReport)>,
+    ended: BTreeMap<JobId, Ended>,
     /// Ended jobs, the first to end first.
     ended_order: VecDeque<JobId>,
     by_key: BTreeMap<SubmissionKey, JobId>,
     last: u64,
+    epoch: Epoch,
+}
+
+/// What is remembered of a job that has ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Ended {
+    key: SubmissionKey,
+    nonce: u64,
+    report: JobReport,
 }
 
 /// A job that has not ended.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
     /// The client's key for it.
     pub key: SubmissionKey,
@@ -39,30 +52,36 @@ pub struct Job {
     pub plan: Plan,
     /// Where it is in its life.
     pub phase: Phase,
+    /// Why it was given up, once it was.
+    pub failure: Option<Failure>,
     map_winners: Winners,
     reduce_winners: Winners,
 }
 
 /// The winners of all tasks of one kind.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Winners {
     all: Vec<Option<Winner>>,
     won: usize,
 }
 
 /// Where an active job is in its life.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phase {
     /// It has no plan yet.
     Accepted,
     /// Its tasks are to be executed.
     Running,
-    /// All tasks have winners.
+    /// All tasks have winners; their files are being put together.
     Committing,
+    /// All is together, and is being put in its place, or was.
+    Publishing,
+    /// It was given up, and is being cleaned up after.
+    Failing,
 }
 
 /// The attempt that counts for a task.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Winner {
     /// Which.
     pub attempt: AttemptId,
@@ -72,13 +91,28 @@ pub struct Winner {
     pub counters: Counters,
 }
 
+impl Default for Jobs {
+    /// No job was ever accepted, and no Manager lived.
+    fn default() -> Jobs {
+        Jobs {
+            active: BTreeMap::new(),
+            ended: BTreeMap::new(),
+            ended_order: VecDeque::new(),
+            by_key: BTreeMap::new(),
+            last: 0,
+            epoch: Epoch(0),
+        }
+    }
+}
+
 impl Jobs {
     /// Applies one record: the only way in which anything here changes.
     pub fn apply(&mut self, record: Record) {
         match record {
+            Record::Snapshot(jobs) => *self = *jobs,
             Record::EpochBegan { epoch } => {
-                // A life that does not remember the one before must not use its numbers again.
-                self.last = self.last.max(epoch.0.saturating_sub(1).saturating_mul(JOBS_PER_EPOCH));
+                assert!(epoch > self.epoch, "each life has an epoch beyond all before");
+                self.epoch = epoch;
             }
             Record::JobAccepted { job, key, nonce, specification } => {
                 assert!(job.0 > self.last, "job numbers only grow");
@@ -92,6 +126,7 @@ impl Jobs {
                         specification,
                         plan: Plan::default(),
                         phase: Phase::Accepted,
+                        failure: None,
                         map_winners: Winners::default(),
                         reduce_winners: Winners::default(),
                     },
@@ -121,13 +156,27 @@ impl Jobs {
                 assert!(job.is_won(), "a job commits when every deciding task is won");
                 job.phase = Phase::Committing;
             }
+            Record::JobPublishing { job } => {
+                let job = self.active_mut(job);
+                assert_eq!(job.phase, Phase::Committing, "a job publishes what was put together");
+                job.phase = Phase::Publishing;
+            }
+            Record::JobFailing { job, failure } => {
+                let job = self.active_mut(job);
+                assert_ne!(job.phase, Phase::Failing, "a job is given up once");
+                job.phase = Phase::Failing;
+                job.failure = Some(failure);
+            }
             Record::JobEnded { report } => {
-                let Job { key, .. } = self.active.remove(&report.job).expect("only an active job ends");
+                let Job { key, nonce, phase, failure, .. } =
+                    self.active.remove(&report.job).expect("only an active job ends");
+                assert!(matches!(phase, Phase::Publishing | Phase::Failing), "a job's end is decided before");
+                assert_eq!(failure, report.failure, "a job ends as was decided");
                 self.ended_order.push_back(report.job);
-                self.ended.insert(report.job, (key, report));
+                self.ended.insert(report.job, Ended { key, nonce, report });
                 if self.ended_order.len() > REPORTS_KEPT
                     && let Some(oldest) = self.ended_order.pop_front()
-                    && let Some((key, _)) = self.ended.remove(&oldest)
+                    && let Some(Ended { key, .. }) = self.ended.remove(&oldest)
                 {
                     self.by_key.remove(&key);
                 }
@@ -137,6 +186,11 @@ impl Jobs {
 
     fn active_mut(&mut self, job: JobId) -> &mut Job {
         self.active.get_mut(&job).expect("the record is about an active job")
+    }
+
+    /// The last life that is in it.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
     }
 
     /// The number of the next job.
@@ -156,7 +210,12 @@ impl Jobs {
 
     /// A job that has ended, if it is still remembered.
     pub fn ended(&self, job: JobId) -> Option<&JobReport> {
-        self.ended.get(&job).map(|(_, report)| report)
+        self.ended.get(&job).map(|ended| &ended.report)
+    }
+
+    /// The staging directories of jobs that have ended: they were removed, but the power may have failed since.
+    pub fn ended_stagings(&self) -> impl Iterator<Item = (JobId, Staging)> {
+        self.ended.iter().map(|(id, ended)| (*id, Staging::beside(&ended.report.output, ended.nonce)))
     }
 
     /// All jobs that have not ended, oldest first.

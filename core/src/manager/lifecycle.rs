@@ -5,7 +5,7 @@
 
 use super::commit::{Errand, Progress};
 use super::execution::{Stage, Tasks};
-use super::files::FileAnswer;
+use super::files::{FileAnswer, FileRequest};
 use super::journal::Record;
 use super::{Effect, Manager};
 use crate::failure::{Cause, Failure};
@@ -20,17 +20,30 @@ use alloc::vec::Vec;
 impl Manager {
     /// Asks for the next step of the job's errand.
     pub(super) fn ask_files(&mut self, job: JobId) {
-        self.last_operation += 1;
-        let operation = OperationId(self.last_operation);
+        let operation = self.next_operation();
         let execution = self.executions.get_mut(&job).expect("only an active job has errands");
-        let (Stage::Preparing(errand) | Stage::Publishing(errand) | Stage::Cleaning(errand, _)) =
-            &mut execution.stage
+        let (Stage::Preparing(errand)
+        | Stage::Committing(errand)
+        | Stage::Publishing(errand)
+        | Stage::Cleaning(errand)) = &mut execution.stage
         else {
             unreachable!("a job in this stage has no errand")
         };
         let request = errand.ask(operation);
         self.operations.insert(operation, job);
         self.journal.hold(Effect::File(operation, request));
+    }
+
+    /// Asks for something of which the answer changes nothing.
+    pub(super) fn ask_file(&mut self, job: JobId, request: FileRequest) {
+        let operation = self.next_operation();
+        self.operations.insert(operation, job);
+        self.journal.hold(Effect::File(operation, request));
+    }
+
+    fn next_operation(&mut self) -> OperationId {
+        self.last_operation += 1;
+        OperationId(self.last_operation)
     }
 
     pub(super) fn file_answered(&mut self, operation: OperationId, answer: FileAnswer) {
@@ -45,35 +58,40 @@ impl Manager {
                     self.fail_job(job, cause);
                 }
             },
-            Stage::Publishing(errand) if errand.is_waiting_for(operation) => match errand.answer(answer) {
+            Stage::Committing(errand) if errand.is_waiting_for(operation) => match errand.answer(answer) {
                 Progress::Next => self.ask_files(job),
-                Progress::Done(_) => self.begin_ending(job, None),
+                Progress::Done(_) => self.publish(job),
                 Progress::Failed(cause) => {
-                    probe!("publishing fails");
-                    let failure = self.complete(Failure::new(cause), job);
-                    self.begin_ending(job, Some(failure));
+                    probe!("committing fails");
+                    self.begin_failing(job, Failure::new(cause));
                 }
             },
-            Stage::Cleaning(errand, failure) if errand.is_waiting_for(operation) => {
-                match errand.answer(answer) {
-                    Progress::Next => self.ask_files(job),
-                    Progress::Done(_) => {
-                        let failure = failure.take();
-                        self.end(job, failure);
-                    }
-                    Progress::Failed(cause) => {
-                        tracing::warn!(%job, "staging could not be removed: {cause}");
-                        let failure = failure.take();
-                        self.end(job, failure);
-                    }
+            Stage::Publishing(errand) if errand.is_waiting_for(operation) => match errand.answer(answer) {
+                Progress::Next => self.ask_files(job),
+                Progress::Done(_) => self.begin_ending(job),
+                Progress::Failed(cause) => {
+                    probe!("publishing fails");
+                    self.begin_failing(job, Failure::new(cause));
                 }
-            }
+            },
+            Stage::Cleaning(errand) if errand.is_waiting_for(operation) => match errand.answer(answer) {
+                Progress::Next => self.ask_files(job),
+                Progress::Done(_) => self.end(job),
+                Progress::Failed(cause) => {
+                    tracing::warn!(%job, "staging could not be removed: {cause}");
+                    self.end(job);
+                }
+            },
             // The job failed while its preparation was under way: its staging may be removed only now.
-            Stage::Ending(_) => {
+            Stage::Ending => {
                 probe!("a job fails while its preparation is under way");
                 self.continue_ending(job);
             }
-            Stage::Preparing(_) | Stage::Publishing(_) | Stage::Cleaning(..) | Stage::Running => {}
+            Stage::Preparing(_)
+            | Stage::Running
+            | Stage::Committing(_)
+            | Stage::Publishing(_)
+            | Stage::Cleaning(_) => {}
         }
     }
 
@@ -104,9 +122,17 @@ impl Manager {
         if !execution.is_running() || !durable.is_won() {
             return;
         }
-        execution.stage = Stage::Publishing(Errand::publish(durable));
+        execution.stage = Stage::Committing(Errand::commit(durable, false));
         self.record(Record::JobCommitting { job });
         self.kill_attempts(job);
+        self.ask_files(job);
+    }
+
+    /// Puts what was put together in its place.
+    fn publish(&mut self, job: JobId) {
+        let errand = Errand::publish(self.jobs.active(job).expect("the job is active"), false);
+        self.executions.get_mut(&job).expect("the job is active").stage = Stage::Publishing(errand);
+        self.record(Record::JobPublishing { job });
         self.ask_files(job);
     }
 
@@ -116,20 +142,25 @@ impl Manager {
     }
 
     pub(super) fn fail_job_with(&mut self, job: JobId, failure: Failure) -> bool {
-        let failure = self.complete(failure, job);
         let Some(execution) = self.executions.get_mut(&job) else { return false };
         match execution.stage {
             Stage::Preparing(_) | Stage::Running => {}
-            Stage::Publishing(_) | Stage::Ending(_) | Stage::Cleaning(..) => return false,
+            Stage::Committing(_) | Stage::Publishing(_) | Stage::Ending | Stage::Cleaning(_) => return false,
         }
         execution.maps.waiting.clear();
         execution.reduces.waiting.clear();
-        self.begin_ending(job, Some(failure));
+        self.begin_failing(job, failure);
         true
     }
 
-    fn begin_ending(&mut self, job: JobId, failure: Option<Failure>) {
-        self.executions.get_mut(&job).expect("the job is active").stage = Stage::Ending(failure);
+    fn begin_failing(&mut self, job: JobId, failure: Failure) {
+        let failure = self.complete(failure, job);
+        self.record(Record::JobFailing { job, failure });
+        self.begin_ending(job);
+    }
+
+    fn begin_ending(&mut self, job: JobId) {
+        self.executions.get_mut(&job).expect("the job is active").stage = Stage::Ending;
         self.kill_attempts(job);
         self.continue_ending(job);
     }
@@ -164,21 +195,18 @@ impl Manager {
             probe!("a job waits for its attempts to end");
             return;
         }
-        let Some(execution) = self.executions.get_mut(&job) else { return };
-        if let Stage::Ending(failure) = &execution.stage {
-            let failure = failure.clone();
-            self.clean(job, failure);
+        let Some(execution) = self.executions.get_mut(&job).filter(|execution| !execution.is_recovering)
+        else {
+            return;
+        };
+        if let Stage::Ending = execution.stage {
+            let errand = Errand::clean(self.jobs.active(job).expect("the job is active"));
+            execution.stage = Stage::Cleaning(errand);
+            self.ask_files(job);
         }
     }
 
-    fn clean(&mut self, job: JobId, failure: Option<Failure>) {
-        let errand = Errand::clean(self.jobs.active(job).expect("the job is active"));
-        let execution = self.executions.get_mut(&job).expect("the job is active");
-        execution.stage = Stage::Cleaning(errand, failure);
-        self.ask_files(job);
-    }
-
-    fn end(&mut self, job: JobId, failure: Option<Failure>) {
+    fn end(&mut self, job: JobId) {
         assert!(self.attempts.of_job(job).next().is_none(), "a job ends when nothing of it runs");
         let execution = self.executions.remove(&job).expect("the job is active");
         let durable = self.jobs.active(job).expect("the job is active");
@@ -186,7 +214,7 @@ impl Manager {
             job,
             name: durable.specification.name.clone(),
             output: durable.specification.output.clone(),
-            failure,
+            failure: durable.failure.clone(),
             maps: execution.maps.total,
             reduces: execution.reduces.total,
             attempts_failed: execution.attempts_failed,

@@ -28,6 +28,8 @@ pub enum ManagerTimer {
     Grace(Incarnation),
     /// Watchers are to be told how their jobs go.
     Progress,
+    /// Workers have had time to come back after the Manager did.
+    Recovered,
 }
 
 /// The Manager's end, once it is wanted.
@@ -195,6 +197,7 @@ impl Manager {
                 }
             }
             ManagerTimer::Progress => self.tell_progress(),
+            ManagerTimer::Recovered => self.recovered(),
         }
     }
 

@@ -13,6 +13,7 @@ mod lifecycle;
 mod liveness;
 mod peers;
 mod plan;
+mod recovery;
 mod registry;
 mod schedule;
 mod sessions;
@@ -22,6 +23,7 @@ mod tests;
 
 use crate::ids::{AttemptId, ConnectionId, Epoch, Incarnation, JobId, OperationId, Sequence};
 use crate::machine::{Action, Event, Machine, NetworkAction, NetworkEvent, Node};
+use crate::probe::probe;
 use crate::time::Time;
 use crate::timers::Timers;
 use crate::wire::message::{ToClient, ToWorker};
@@ -52,6 +54,8 @@ pub struct ManagerConfig {
     pub heartbeat_us: u64,
     /// For how long a silent worker still counts as alive.
     pub lease_us: u64,
+    /// The least bytes of records after which the journal begins anew with a snapshot.
+    pub snapshot_after_bytes: u64,
     /// Draws nonces.
     pub seed: u64,
 }
@@ -70,6 +74,15 @@ pub enum ManagerInput {
 /// What the Manager asks for, apart from the network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ManagerRequest {
+    /// Begin the journal anew with this record, a snapshot: once it is durable, nothing before it is needed. It is written
+    /// alone. Answered as `Append`.
+    BeginJournal {
+        /// Its place.
+        sequence: Sequence,
+        /// The record.
+        #[serde(with = "serde_bytes")]
+        record: Vec<u8>,
+    },
     /// Append a record to the journal; answered by `Persisted`, for this or a later one.
     Append {
         /// Its place; each is the one before plus one.
@@ -120,14 +133,14 @@ enum Effect {
 }
 
 impl Manager {
-    /// A Manager at the beginning of its epoch.
-    pub fn new(config: ManagerConfig) -> Manager {
+    /// A Manager at the beginning of its epoch, which goes on with `jobs`: what the journal of the life before amounts to.
+    pub fn new(config: ManagerConfig, jobs: Jobs, now: Time) -> Manager {
         let mut manager = Manager {
             random: ChaCha12Rng::seed_from_u64(config.seed),
-            now: Time::ZERO,
+            now,
             peers: Peers::default(),
             registry: Registry::default(),
-            jobs: Jobs::default(),
+            jobs,
             executions: BTreeMap::new(),
             attempts: Attempts::default(),
             inventories: BTreeMap::new(),
@@ -139,8 +152,17 @@ impl Manager {
             actions: VecDeque::new(),
             config,
         };
+        manager.begin_journal();
         manager.record(Record::EpochBegan { epoch: manager.config.epoch });
+        manager.recover();
+        manager.settle();
         manager
+    }
+
+    /// Lets all that is known be the beginning of the journal.
+    fn begin_journal(&mut self) {
+        let (sequence, record) = self.journal.append(&Record::Snapshot(self.jobs.clone().into()));
+        self.actions.push_back(Action::Local(ManagerRequest::BeginJournal { sequence, record }));
     }
 
     /// Appends a record and applies it. What is decided from here on waits for it.
@@ -162,6 +184,10 @@ impl Manager {
     fn settle(&mut self) {
         self.schedule();
         self.continue_stopping();
+        if self.journal.is_long(self.config.snapshot_after_bytes) {
+            probe!("the journal begins anew");
+            self.begin_journal();
+        }
         while let Some(effect) = self.journal.release() {
             match effect {
                 Effect::ToWorker(connection, message) => {

@@ -18,7 +18,8 @@ impl Manager {
             return;
         }
         self.give_slots_to_gathered();
-        for job in self.executions.keys().copied().collect::<Vec<_>>() {
+        let ready = self.executions.iter().filter(|(_, execution)| !execution.is_recovering);
+        for job in ready.map(|(job, _)| *job).collect::<Vec<_>>() {
             while self.launch_map(job) {}
             while self.launch_reduce(job) {}
         }

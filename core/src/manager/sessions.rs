@@ -134,6 +134,7 @@ impl Manager {
                         job.and_then(|job| job.winner(id.task)).is_some_and(|winner| winner.attempt == id);
                     if counts {
                         probe!("an output is kept through a registration");
+                        self.locate_again(incarnation, id);
                         Verdict::Keep
                     } else {
                         probe!("an output that nobody wants is dropped");
@@ -167,8 +168,7 @@ impl Manager {
         told: AttemptStage,
     ) -> Verdict {
         let Some(attempt) = self.attempts.get(id).filter(|attempt| attempt.holder == incarnation) else {
-            probe!("an attempt that is not known is dropped");
-            return Verdict::Drop;
+            return self.adopt(incarnation, connection, id, told);
         };
         if attempt.is_killed {
             probe!("a kill reaches its worker by an inventory");
@@ -253,6 +253,10 @@ impl Manager {
 
     pub(super) fn push_output(&mut self, job: JobId, entry: OutputEntry) {
         let Some(execution) = self.executions.get_mut(&job) else { return };
+        match entry.location {
+            Some(_) => execution.located.insert(entry.map_index),
+            None => execution.located.remove(&entry.map_index),
+        };
         execution.outputs.push(entry);
         for (incarnation, cursor) in core::mem::take(&mut execution.pulls) {
             if let Some(connection) =

@@ -107,6 +107,14 @@ pub fn decode<M: DeserializeOwned>(payload: &[u8]) -> Result<M, Violation> {
     }
 }
 
+/// The value that bytes hold which this program wrote itself, all of it, however long it is.
+pub fn decode_unbounded<M: DeserializeOwned>(bytes: &[u8]) -> Result<M, Violation> {
+    match bincode::serde::decode_from_slice(bytes, CODEC) {
+        Ok((value, length)) if length == bytes.len() => Ok(value),
+        Ok(_) | Err(_) => Err(Violation::Undecodable),
+    }
+}
+
 /// The bytes of a value, without a frame.
 pub fn encode<M: Serialize>(message: &M) -> Vec<u8> {
     bincode::serde::encode_to_vec(message, CODEC).expect("messages hold nothing that cannot be encoded")

@@ -275,6 +275,13 @@ impl Worker {
         self.tell_manager(&FromWorker::PullOutputs { job, cursor });
     }
 
+    /// Has every job's log of map outputs told anew: another life of the Manager keeps another.
+    pub(super) fn pull_from_the_beginning(&mut self) {
+        for local in self.jobs.values_mut() {
+            local.cursor = local.cursor.map(|_| 0);
+        }
+    }
+
     /// Asks again, after a registration, for what was being waited for.
     pub(super) fn resume_pulling(&mut self) {
         let mut messages = Vec::new();

@@ -53,6 +53,10 @@ pub(super) fn bound_cause(cause: &mut Cause) {
         Cause::ProgramFailed { role: _, command, status: _ }
         | Cause::ProgramStoppedReading { role: _, command, unread_bytes: _ } => bound_text(command),
         Cause::ProgramPipe { role: _, error } => bound_error(error),
+        Cause::JournalDamaged { path, damage } => {
+            bound_path(path);
+            bound_text(damage);
+        }
         Cause::RunUnfetchable { map: _, reason } => bound_text(reason),
         Cause::Unreachable { address, whom: _, error }
         | Cause::CannotListen { address, error }

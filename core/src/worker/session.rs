@@ -44,6 +44,8 @@ pub(super) struct Session {
     backoff: Backoff,
     was_unreachable: bool,
     registered: Option<Registered>,
+    /// The life of the Manager that registered it last.
+    epoch: Option<Epoch>,
 }
 
 /// What the Manager answered to the registration in the present connection.
@@ -208,6 +210,10 @@ impl Worker {
         self.timers.cancel(WorkerTimer::Handshake);
         self.session.backoff.reset();
         self.session.was_unreachable = false;
+        if self.session.epoch.replace(epoch).is_some_and(|before| before != epoch) {
+            probe!("the Manager is in another life");
+            self.pull_from_the_beginning();
+        }
         self.session.registered =
             Some(Registered { session, epoch, heartbeat_us, lease_us, sequence: 0, is_answered: false });
         self.timers.set(WorkerTimer::Lease, self.now.after(lease_us));

@@ -1,114 +1,91 @@
 use super::*;
+use crate::work_directory::WorkDirectory;
 use std::fs;
 use windrow_core::failure::OsErrorKind;
+use windrow_core::ids::Epoch;
+use windrow_core::manager::jobs::Jobs;
+use windrow_core::manager::journal::Record;
+use windrow_core::wire::frame;
 
-/// Where a journal ends.
-#[derive(Debug, PartialEq, Eq)]
-enum Tail {
-    Whole,
-    /// The last bytes, from this place on, are no record.
-    Torn(usize),
+fn snapshot() -> Vec<u8> {
+    frame::encode(&Record::Snapshot(Jobs::default().into()))
 }
 
-/// Reads a journal as its next life will have to.
-fn read_back(bytes: &[u8]) -> (Vec<(u64, Vec<u8>)>, Tail) {
-    let mut header = MAGIC.to_vec();
-    header.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
-    let mut rest =
-        bytes.strip_prefix(header.as_slice()).expect("a journal begins with its magic and version");
-    let mut records = Vec::new();
-    loop {
-        if rest.is_empty() {
-            return (records, Tail::Whole);
+fn record(epoch: u64) -> Vec<u8> {
+    frame::encode(&Record::EpochBegan { epoch: Epoch(epoch) })
+}
+
+/// The names of the files in a directory, in order, and what the last amounts to: its last epoch, and how many records.
+fn left_in(directory: &Path) -> (Vec<String>, Epoch, usize) {
+    let journals = WorkDirectory::take(directory).unwrap().journals().unwrap();
+    let recovered = journals.recover().unwrap();
+    assert_eq!(recovered.torn_bytes, 0);
+    let names =
+        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.filter(|name| name.starts_with("journal")).collect();
+    names.sort();
+    (names, recovered.jobs.epoch(), recovered.records)
+}
+
+#[test]
+fn what_was_appended_is_read_back_by_the_next_life() {
+    let directory = tempfile::tempdir().unwrap();
+    for life in 0..3 {
+        let (sender, reports) = unbounded();
+        let journals = WorkDirectory::take(directory.path()).unwrap().journals().unwrap();
+        let path = journals.path_of(journals.next_epoch().0);
+        let journal = JournalWriter::start(journals, move |report| sender.send(report).unwrap()).unwrap();
+        journal.begin(Sequence(1), snapshot());
+        for epoch in 1..=200 {
+            journal.append(Sequence(epoch + 1), record(epoch));
         }
-        let torn = Tail::Torn(bytes.len() - rest.len());
-        let Some((head, tail)) = rest.split_at_checked(RECORD_HEADER_BYTES) else { return (records, torn) };
-        let length = u32::from_le_bytes(head[0..4].try_into().unwrap());
-        let expected = u32::from_le_bytes(head[4..8].try_into().unwrap());
-        let sequence = Sequence(u64::from_le_bytes(head[8..16].try_into().unwrap()));
-        let Some((payload, after)) = tail.split_at_checked(length as usize) else { return (records, torn) };
-        if checksum(length, sequence, payload) != expected {
-            return (records, torn);
+        let mut persisted = 0;
+        while persisted < 201 {
+            let JournalReport::Persisted(Sequence(upto)) = reports.recv().unwrap() else {
+                panic!("it fails")
+            };
+            assert!(upto > persisted, "what is durable only grows");
+            persisted = upto;
+            let contents = format::read(&fs::read(&path).unwrap()).unwrap();
+            assert!(contents.records.len() as u64 >= upto, "what is called durable is in the file");
         }
-        records.push((sequence.0, payload.to_vec()));
-        rest = after;
+        drop(journal);
+        assert_eq!(left_in(directory.path()), (vec![format!("journal-{}", life + 1)], Epoch(200), 201));
     }
 }
 
-fn records(count: u64) -> Vec<(u64, Vec<u8>)> {
-    (1..=count).map(|number| (number, vec![number as u8; (number as usize * 37) % 500])).collect()
-}
-
-/// Writes records and waits until the last is durable.
-fn write(path: &Path, records: &[(u64, Vec<u8>)]) {
+#[test]
+fn a_snapshot_takes_the_place_of_all_before_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let journals = WorkDirectory::take(directory.path()).unwrap().journals().unwrap();
     let (sender, reports) = unbounded();
-    let journal = JournalFile::create(path.to_owned(), move |report| sender.send(report).unwrap()).unwrap();
-    for (sequence, payload) in records {
-        journal.append(Sequence(*sequence), payload.clone());
-    }
-    let mut persisted = 0;
-    while persisted < records.len() as u64 {
-        let JournalReport::Persisted(Sequence(upto)) = reports.recv().unwrap() else { panic!("it fails") };
-        assert!(upto > persisted, "what is durable only grows");
-        persisted = upto;
-        let (on_disk, _) = read_back(&fs::read(path).unwrap());
-        assert!(on_disk.len() as u64 >= upto, "what is called durable is in the file");
-    }
-}
-
-#[test]
-fn what_was_appended_is_read_back() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("journal-1");
-    let expected = records(200);
-    write(&path, &expected);
-    assert_eq!(read_back(&fs::read(&path).unwrap()), (expected, Tail::Whole));
-}
-
-#[test]
-fn every_truncated_tail_and_every_flipped_bit_shows() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("journal-1");
-    let expected = records(3);
-    write(&path, &expected);
-    let bytes = fs::read(&path).unwrap();
-    let last = bytes.len() - RECORD_HEADER_BYTES - expected[2].1.len();
-    for length in last + 1..bytes.len() {
-        assert_eq!(
-            read_back(&bytes[..length]),
-            (expected[..2].to_vec(), Tail::Torn(last)),
-            "cut at {length}"
-        );
-    }
-    for place in last..bytes.len() {
-        let mut flipped = bytes.clone();
-        flipped[place] ^= 0x10;
-        assert_eq!(read_back(&flipped), (expected[..2].to_vec(), Tail::Torn(last)), "flipped at {place}");
-    }
-}
-
-#[test]
-fn a_journal_is_never_written_over() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("journal-1");
-    write(&path, &records(1));
-    let failure = JournalFile::create(path.clone(), |_| {}).unwrap_err();
-    assert!(matches!(failure.cause, Cause::Journal { .. }), "{failure:?}");
-    assert_eq!(read_back(&fs::read(&path).unwrap()).0, records(1));
+    let journal = JournalWriter::start(journals, move |report| sender.send(report).unwrap()).unwrap();
+    journal.begin(Sequence(1), snapshot());
+    journal.append(Sequence(2), record(7));
+    journal.begin(Sequence(3), snapshot());
+    journal.append(Sequence(4), record(8));
+    journal.append(Sequence(5), record(9));
+    drop(journal);
+    let reports: Vec<JournalReport> = reports.iter().collect();
+    assert_eq!(reports.last(), Some(&JournalReport::Persisted(Sequence(5))));
+    assert!(reports.contains(&JournalReport::Persisted(Sequence(3))), "a snapshot is written alone");
+    assert_eq!(left_in(directory.path()), (vec!["journal-2".into()], Epoch(9), 3));
 }
 
 #[test]
 fn a_full_disk_is_reported_once_and_nothing_is_called_durable() {
+    let directory = tempfile::tempdir().unwrap();
     let (sender, reports) = unbounded();
     let writer = Writer {
-        path: "/dev/full".into(),
-        file: File::options().write(true).open("/dev/full").unwrap(),
+        journals: WorkDirectory::take(directory.path()).unwrap().journals().unwrap(),
+        current: Some(("/dev/full".into(), File::options().write(true).open("/dev/full").unwrap())),
+        durable: Sequence(0),
         group: Vec::new(),
         report: move |report| sender.send(report).unwrap(),
     };
-    let (records, receiver) = unbounded();
+    let (entries, receiver) = unbounded();
     for sequence in 1..=3 {
-        records.send((Sequence(sequence), vec![0; 10])).unwrap();
+        entries.send(Entry::Record(Sequence(sequence), vec![0; 10])).unwrap();
     }
     writer.run(&receiver);
     let reports: Vec<JournalReport> = reports.iter().collect();

@@ -141,7 +141,9 @@ fn a_dangling_link_inside_a_directory_is_unreadable() {
 fn renames_replace_nothing() {
     let tree = tree(&["from/x", "taken/y"]);
     let path = |name: &str| path_bytes(&tree.path().join(name));
-    let rename = |from: &str, to: &str| perform(FileRequest::Rename { from: path(from), to: path(to) });
+    let rename_again =
+        |from: &str, to: &str, again| perform(FileRequest::Rename { from: path(from), to: path(to), again });
+    let rename = |from: &str, to: &str| rename_again(from, to, false);
     assert!(
         matches!(rename("from", "taken"), FileAnswer::Failed(error) if error.kind == OsErrorKind::Exists)
     );
@@ -152,6 +154,13 @@ fn renames_replace_nothing() {
     assert_eq!(rename("from", "to"), FileAnswer::Done);
     assert!(matches!(rename("from", "to"), FileAnswer::Failed(error) if error.kind == OsErrorKind::NotFound));
     assert_eq!(fs::read(tree.path().join("to/x")).unwrap(), b"from/x");
+    assert_eq!(rename_again("from", "to", true), FileAnswer::Done, "it was done before");
+    assert!(
+        matches!(rename_again("taken", "to", true), FileAnswer::Failed(error) if error.kind == OsErrorKind::Exists)
+    );
+    assert!(
+        matches!(rename_again("from", "nowhere", true), FileAnswer::Failed(error) if error.kind == OsErrorKind::NotFound)
+    );
 }
 
 #[test]

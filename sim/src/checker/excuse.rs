@@ -9,9 +9,6 @@ use windrow_core::failure::{Cause, Fault};
 /// An exception.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Excuse {
-    /// The Manager was killed while the job was known to it: it does not read its journal yet, so the job is forgotten, its
-    /// staging stays, and its user is told that the Manager is lost.
-    Forgotten,
     /// The storage of inputs and outputs failed: the job may fail by it, and say so.
     StorageFailed,
     /// Scratch failed, and the one worker that must be able to do the work was not there for it: it failed, too, or was not
@@ -19,8 +16,6 @@ pub enum Excuse {
     NoScratch,
     /// The power failed, and the job had not asked for its output to be synced.
     NotSynced,
-    /// The power failed before the removal of staging was durable, and it is there again.
-    Resurrected,
     /// Its program fails by itself.
     Program,
     /// Its user gave it up.
@@ -40,11 +35,9 @@ pub enum Excuse {
 impl fmt::Display for Excuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Excuse::Forgotten => "a Manager that was killed forgets its jobs",
             Excuse::StorageFailed => "the shared storage failed",
             Excuse::NoScratch => "scratch failed, and the capable worker was not in service",
             Excuse::NotSynced => "the power failed and the job does not sync",
-            Excuse::Resurrected => "the power failed before a removal was durable",
             Excuse::Program => "the job's program fails",
             Excuse::Cancelled => "the user gave the job up",
             Excuse::ManagerStopped => "the Manager was told to stop",
@@ -59,13 +52,10 @@ impl fmt::Display for Excuse {
 /// Why a job may have failed by this cause; `None` if there is no excuse.
 pub(super) fn for_failure(evidence: &Evidence<'_>, job: usize, cause: &Cause) -> Option<Excuse> {
     let setting = &evidence.scenario.jobs[job];
-    let forgotten = evidence.history.may_be_forgotten(job, evidence.scenario);
     let excuse = match cause {
         cause if setting.mistake.is_some_and(|mistake| mistake.is_told_by(cause)) => Excuse::Mistake,
         Cause::Cancelled if setting.cancel_after_us.is_some() => Excuse::Cancelled,
         Cause::ManagerStopped if !evidence.history.manager_stops.is_empty() => Excuse::ManagerStopped,
-        // What an earlier life has published, or had under way, is in the way of the same job of a later one.
-        Cause::OutputExists { .. } | Cause::ConnectionLost { .. } if forgotten => Excuse::Forgotten,
         Cause::OutputUnwritable { .. }
         | Cause::OutputNotSynced { .. }
         | Cause::InputUnreadable { .. }
@@ -73,6 +63,12 @@ pub(super) fn for_failure(evidence: &Evidence<'_>, job: usize, cause: &Cause) ->
             if evidence.storage_failed =>
         {
             Excuse::StorageFailed
+        }
+        // What was staged went with the power.
+        Cause::OutputNotShared { .. } | Cause::OutputUnwritable { .. }
+            if for_a_torn_output(evidence, job).is_some() =>
+        {
+            Excuse::NotSynced
         }
         Cause::Scratch { .. } if evidence.scratch_failed && is_out_of_service(evidence, job) => {
             Excuse::NoScratch
@@ -134,12 +130,4 @@ fn is_out_of_service(evidence: &Evidence<'_>, job: usize) -> bool {
 pub(super) fn for_a_torn_output(evidence: &Evidence<'_>, job: usize) -> Option<Excuse> {
     let dark = evidence.struck.contains(&FaultKind::Blackout);
     (dark && !evidence.scenario.jobs[job].sync).then_some(Excuse::NotSynced)
-}
-
-/// Why staging may stay behind.
-pub(super) fn for_leftovers(evidence: &Evidence<'_>) -> Option<Excuse> {
-    if evidence.struck.contains(&FaultKind::Blackout) {
-        return Some(Excuse::Resurrected);
-    }
-    (!evidence.history.manager_deaths.is_empty()).then_some(Excuse::Forgotten)
 }

@@ -27,8 +27,6 @@ pub struct Heard {
 pub struct History {
     /// Every client's life, in the order of their beginnings.
     pub heard: Vec<Heard>,
-    /// When a Manager's process was killed.
-    pub manager_deaths: Vec<Time>,
     /// When a Manager was told to stop.
     pub manager_stops: Vec<Time>,
     /// When the capable worker was registered first.
@@ -46,11 +44,6 @@ impl History {
         History { inputs, output_seen: vec![None; scenario.jobs.len()], ..History::default() }
     }
 
-    /// A Manager's process was killed.
-    pub fn manager_died(&mut self, now: Time) {
-        self.manager_deaths.push(now);
-    }
-
     /// A Manager is told to stop.
     pub fn manager_stopped(&mut self, now: Time) {
         self.manager_stops.push(now);
@@ -65,13 +58,6 @@ impl History {
     pub fn shutdown(&self, scenario: &Scenario) -> Option<&ClientReport> {
         let last = self.heard.last()?;
         (job_of(last.client, scenario).is_none()).then(|| last.reports.last()).flatten()
-    }
-
-    /// Whether a Manager died or stopped since the job was first submitted, so that the next may know nothing of it.
-    pub fn may_be_forgotten(&self, job: usize, scenario: &Scenario) -> bool {
-        let began = self.of_job(job, scenario).map(|heard| heard.began).min();
-        let mut ends = self.manager_deaths.iter().chain(&self.manager_stops);
-        began.is_some_and(|began| ends.any(|end| *end >= began))
     }
 }
 

@@ -84,12 +84,11 @@ pub fn failures_are_the_programs_own(evidence: &Evidence<'_>, job: usize) -> Opt
 /// Who finds an output directory may trust it: a job that failed, or was given up, leaves none.
 pub fn a_failed_job_shows_nothing(evidence: &Evidence<'_>, job: usize) -> Option<Violation> {
     let output = &evidence.scenario.jobs[job].output;
-    let forgotten = evidence.history.may_be_forgotten(job, evidence.scenario);
     let failed = ends(evidence, job).any(|report| match &report.failure {
         Some(failure) => !matches!(failure.cause, windrow_core::failure::Cause::OutputNotSynced { .. }),
         None => false,
     });
-    (failed && !forgotten && is_visible(evidence, job))
+    (failed && is_visible(evidence, job))
         .then(|| Violation::new("a failed job shows nothing", format!("{output} is there")))
 }
 
@@ -103,9 +102,6 @@ pub fn a_mistake_is_not_glossed_over(evidence: &Evidence<'_>, job: usize) -> Opt
 
 /// Who submits a job again, because he does not know whether it arrived, has it run once.
 pub fn one_key_is_one_job(evidence: &Evidence<'_>, job: usize) -> Option<Violation> {
-    if evidence.history.may_be_forgotten(job, evidence.scenario) {
-        return None;
-    }
     let accepted: BTreeSet<JobId> = evidence
         .history
         .of_job(job, evidence.scenario)
@@ -127,9 +123,6 @@ pub fn one_key_is_one_job(evidence: &Evidence<'_>, job: usize) -> Option<Violati
 
 /// Who has heard how a job ended never hears otherwise, whoever asks, and how often.
 pub fn an_end_is_final(evidence: &Evidence<'_>, job: usize) -> Option<Violation> {
-    if evidence.history.may_be_forgotten(job, evidence.scenario) {
-        return None;
-    }
     let mut ends = ends(evidence, job);
     let first = ends.next()?;
     let other = ends.find(|report| *report != first)?;
@@ -203,13 +196,7 @@ pub fn nothing_is_left_beside_the_output(evidence: &Evidence<'_>) -> Option<Viol
         }) || path.0 == HOME.as_bytes()
             || in_the_way.iter().any(|file| file.path == *path || file.path.0.starts_with(&path.join("").0))
     };
-    let is_staging = |path: &PathBytes| path.0.strip_prefix(b"/shared/.").is_some();
-    let excused = excuse::for_leftovers(evidence).is_some();
-    let strange: Vec<PathBytes> = shared
-        .tree(&root)
-        .into_iter()
-        .filter(|path| !(known(path) || (excused && is_staging(path))))
-        .collect();
+    let strange: Vec<PathBytes> = shared.tree(&root).into_iter().filter(|path| !known(path)).collect();
     let inputs = evidence.history.inputs.iter().filter_map(|versions| versions.last()).flatten();
     let changed = inputs
         .filter(|file| shared.contents(&file.path) != Ok(&file.stored()))

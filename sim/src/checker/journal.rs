@@ -28,20 +28,23 @@ pub fn what_is_said_is_durable(report: &ClientReport, journal: &[Vec<Record>]) -
 /// Who restarts a Manager has it find out what was decided: an output shows only after the journal says that it shall.
 pub fn an_output_is_decided_before_it_shows(evidence: &Evidence<'_>, job: usize) -> Option<Violation> {
     let output = &evidence.scenario.jobs[job].output;
-    let decided = evidence.journal.iter().any(|life| {
-        life.iter().any(|record| match record {
-            Record::JobCommitting { job: committing } => life.iter().any(|record| {
-                matches!(record, Record::JobAccepted { job, specification, .. }
-                    if job == committing && specification.output == *output)
-            }),
-            Record::EpochBegan { .. }
-            | Record::JobAccepted { .. }
-            | Record::JobPlanned { .. }
-            | Record::TaskWon { .. }
-            | Record::OutputRevoked { .. }
-            | Record::JobEnded { .. } => false,
-        })
+    let mut records = evidence.journal.iter().flatten();
+    let accepted = records.find_map(|record| match record {
+        Record::JobAccepted { job, specification, .. } if specification.output == *output => Some(*job),
+        Record::Snapshot(_)
+        | Record::EpochBegan { .. }
+        | Record::JobAccepted { .. }
+        | Record::JobPlanned { .. }
+        | Record::TaskWon { .. }
+        | Record::OutputRevoked { .. }
+        | Record::JobCommitting { .. }
+        | Record::JobPublishing { .. }
+        | Record::JobFailing { .. }
+        | Record::JobEnded { .. } => None,
     });
+    let is_decision =
+        |record: &Record| matches!(record, Record::JobPublishing { job } if Some(*job) == accepted);
+    let decided = evidence.journal.iter().flatten().any(is_decision);
     (!decided).then(|| {
         let detail = format!("{output} is there, and nothing in the journal says so");
         Violation::new("an output is decided before it shows", detail)
@@ -51,13 +54,12 @@ pub fn an_output_is_decided_before_it_shows(evidence: &Evidence<'_>, job: usize)
 /// Who asks for an output that is synced never has a task done twice for a loss of power: the part of a task that is won is
 /// there for good, and so is its name.
 pub fn what_is_won_is_durable(evidence: &Evidence<'_>, seen: usize) -> Option<Violation> {
-    let life = evidence.journal.last()?;
     if excuse::for_a_part_that_is_not_durable(evidence).is_some() {
         return None;
     }
-    life[seen..].iter().find_map(|record| {
+    evidence.journal.iter().flatten().skip(seen).find_map(|record| {
         let Record::TaskWon { attempt, .. } = record else { return None };
-        let (specification, nonce) = life.iter().find_map(|record| match record {
+        let (specification, nonce) = evidence.journal.iter().flatten().find_map(|record| match record {
             Record::JobAccepted { job, nonce, specification, .. } if *job == attempt.job => {
                 Some((specification, *nonce))
             }
@@ -70,11 +72,20 @@ pub fn what_is_won_is_durable(evidence: &Evidence<'_>, seen: usize) -> Option<Vi
     })
 }
 
-/// Who restarts a Manager has it fold what it wrote: the records of a life make sense in their order. (A record that does
-/// not is found by an assertion of the fold.)
-pub fn what_a_journal_holds_makes_sense(life: &[Record]) {
+/// Who restarts a Manager has it go on where the last one was: the records of a life make sense in their order, and what they
+/// amount to is what a snapshot says and what the next life begins with. (A record that makes no sense is found by an assertion of the fold.)
+pub fn each_life_goes_on_where_the_last_one_ended(lives: &[Vec<Record>]) -> Option<Violation> {
     let mut jobs = Jobs::default();
-    for record in life {
-        jobs.apply(record.clone());
+    for (number, life) in lives.iter().enumerate() {
+        for record in life {
+            if let Record::Snapshot(snapshot) = record
+                && **snapshot != jobs
+            {
+                let detail = format!("life {number} takes {snapshot:?} for {jobs:?}");
+                return Some(Violation::new("each life goes on where the last one ended", detail));
+            }
+            jobs.apply(record.clone());
+        }
     }
+    None
 }

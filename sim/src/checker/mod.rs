@@ -13,7 +13,7 @@ mod rest;
 pub use due::Due;
 pub use excuse::Excuse;
 pub use history::{Heard, History};
-pub use journal::{what_a_journal_holds_makes_sense, what_is_said_is_durable};
+pub use journal::{each_life_goes_on_where_the_last_one_ended, what_is_said_is_durable};
 pub use rest::WorkerAtRest;
 
 use crate::disk::FileSystem;

@@ -3,6 +3,7 @@
 use super::FileSystem;
 use super::list_inputs::list_inputs;
 use windrow_core::failure::OsError;
+use windrow_core::job::PathBytes;
 use windrow_core::manager::files::{FileAnswer, FileRequest};
 use windrow_core::time::Time;
 
@@ -22,8 +23,16 @@ pub fn perform_file_request(files: &mut FileSystem, request: &FileRequest, now: 
         FileRequest::WriteFile { path, contents, sync: true } => {
             answer(files.write_file(path, contents, now).and_then(|()| files.sync_file(path)))
         }
-        FileRequest::Rename { from, to } => answer(files.rename(from, to)),
+        FileRequest::Rename { from, to, again } => answer(rename(files, from, to, *again)),
         FileRequest::SyncDirectory { path } => answer(files.sync_directory(path)),
         FileRequest::RemoveTree { path } => answer(files.remove_tree(path)),
     }
+}
+
+/// Renames, or finds that an earlier life has done it.
+fn rename(files: &mut FileSystem, from: &PathBytes, to: &PathBytes, again: bool) -> Result<(), OsError> {
+    files.rename(from, to).or_else(|error| {
+        let was_renamed = again && !files.exists(from) && files.exists(to);
+        if was_renamed { Ok(()) } else { Err(error) }
+    })
 }

@@ -116,7 +116,7 @@ pub fn perform_file_request_partly(
             Ok(())
         }
         FileRequest::CreateDirectory { path } => files.create_directory(path),
-        FileRequest::Rename { from, to } => files.rename(from, to),
+        FileRequest::Rename { from, to, again: _ } => files.rename(from, to),
         FileRequest::SyncDirectory { path } => files.sync_directory(path),
         FileRequest::ListInputs { .. } | FileRequest::Find { .. } => Ok(()),
     };

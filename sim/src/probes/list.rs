@@ -24,7 +24,7 @@ pub const ALL: &[Probe] = &[
     within_reach("a client gives up before it has submitted"),
     within_reach("a client tries again"),
     within_reach("a client cancels what it did not know to be accepted"),
-    within_reach("a client's job is forgotten"),
+    out_of_reach("a client's job is forgotten", "a Manager forgets a job after a thousand others"),
     within_reach("a client is told what makes no sense"),
     within_reach("a client hears nothing for too long"),
     // core/src/manager/clients.rs
@@ -32,7 +32,7 @@ pub const ALL: &[Probe] = &[
     within_reach("a cancellation comes too late"),
     within_reach("a key comes twice"),
     within_reach("who asks late hears the end"),
-    within_reach("a job is asked for that nobody knows"),
+    out_of_reach("a job is asked for that nobody knows", "a Manager forgets a job after a thousand others"),
     // core/src/manager/fates.rs
     within_reach("a success of an attempt given up for lost counts"),
     within_reach("a failure matters to nobody"),
@@ -43,10 +43,18 @@ pub const ALL: &[Probe] = &[
     within_reach("an attempt is lost"),
     within_reach("an attempt is killed while its worker is away"),
     within_reach("an output is revoked with its worker"),
-    // core/src/manager/journal.rs
+    // core/src/manager/mod.rs
+    within_reach("the journal begins anew"),
+    // core/src/manager/recovery.rs
+    within_reach("an attempt of a job that is over is dropped"),
+    within_reach("an attempt of an earlier life is adopted"),
+    within_reach("an attempt of an earlier life is killed"),
+    within_reach("an output of an earlier life is found again"),
+    // core/src/manager/journal/mod.rs
     within_reach("an effect waits for its record"),
     // core/src/manager/lifecycle.rs
     within_reach("preparing fails"),
+    within_reach("committing fails"),
     within_reach("publishing fails"),
     within_reach("a job fails while its preparation is under way"),
     within_reach("a job waits for its attempts to end"),
@@ -114,6 +122,7 @@ pub const ALL: &[Probe] = &[
     within_reach("a gathering fails"),
     // core/src/worker/session.rs
     within_reach("a worker waits in vain for a welcome"),
+    within_reach("the Manager is in another life"),
     within_reach("the Manager is silent for a lease"),
     within_reach("a worker is told what makes no sense"),
     within_reach("an answer to a heartbeat is of another session"),

@@ -37,6 +37,7 @@ impl Scenario {
             clock: clock(&mut cluster, drifts),
             heartbeat_us,
             lease_us: heartbeat_us * cluster.between(3, 6),
+            snapshot_after_bytes: 1 << Stream::new(seed, "journal").between(8, 20),
         };
         let count = cluster.between(1, 5) as u16;
         let capable = cluster.below(u64::from(count)) as u16;

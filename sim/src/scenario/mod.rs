@@ -46,6 +46,8 @@ pub struct ManagerSetting {
     pub heartbeat_us: u64,
     /// For how long a silent worker still counts as alive.
     pub lease_us: u64,
+    /// The least bytes of records after which the journal begins anew.
+    pub snapshot_after_bytes: u64,
 }
 
 /// A worker's host and process.

@@ -15,6 +15,7 @@ pub(super) const PLAIN_SORT_BYTES: usize = 1 << 20;
 /// Splits that hold any small file.
 pub(super) const PLAIN_SPLIT_BYTES: u64 = 1 << 20;
 /// A heartbeat that leaves a transcript readable.
+pub(super) const PLAIN_SNAPSHOT_AFTER_BYTES: u64 = 1 << 20;
 pub(super) const PLAIN_HEARTBEAT_AND_LEASE_US: (u64, u64) = (SECOND_US, 3 * SECOND_US);
 /// Times at which a fault may strike as well as at what set it off.
 const TIMES_MS: [u64; 12] = [100, 200, 300, 400, 500, 600, 700, 800, 1_000, 1_300, 1_600, 2_000];
@@ -81,6 +82,7 @@ fn calm_manager(manager: &mut ManagerSetting) {
     manager.start_us = 0;
     manager.pace = FAST;
     manager.clock = Clock::TRUE;
+    manager.snapshot_after_bytes = PLAIN_SNAPSHOT_AFTER_BYTES;
     calm_heartbeat(manager);
 }
 

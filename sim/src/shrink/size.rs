@@ -1,6 +1,8 @@
 //! How large a scenario is: owns the measure that shrinking lowers, by what a person has to take in.
 
-use super::settings::{self, PLAIN_HEARTBEAT_AND_LEASE_US, PLAIN_SORT_BYTES, PLAIN_SPLIT_BYTES};
+use super::settings::{
+    self, PLAIN_HEARTBEAT_AND_LEASE_US, PLAIN_SNAPSHOT_AFTER_BYTES, PLAIN_SORT_BYTES, PLAIN_SPLIT_BYTES,
+};
 use crate::disk::{Instead, PowerLoss};
 use crate::network::{Farewell, Weather};
 use crate::node::Clock;
@@ -68,6 +70,7 @@ fn oddity(scenario: &Scenario) -> u64 {
     let slots = scenario.workers.iter().map(|worker| digits(worker.slots.into()));
     let sorts = scenario.workers.iter().filter(|worker| worker.sort_bytes != PLAIN_SORT_BYTES).count();
     numbers
+        + 5 * odd(manager.snapshot_after_bytes != PLAIN_SNAPSHOT_AFTER_BYTES)
         + 20 * odd((manager.heartbeat_us, manager.lease_us) != PLAIN_HEARTBEAT_AND_LEASE_US)
         + clocks
             .map(|Clock { ahead_us, drift_ppm }| 5 * (odd(ahead_us != 0) + odd(drift_ppm != 0)))

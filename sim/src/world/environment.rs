@@ -1,5 +1,6 @@
 //! What processes live in: owns time, network, storage and the trace, everything of a world but the processes.
 
+use super::journal::JournalDisk;
 use crate::disk::{FileSystem, Instead, OpenFiles, Volumes};
 use crate::names::{Actor, Host, ProcessId};
 use crate::network::{Delivery, Network, Occurrence};
@@ -15,7 +16,6 @@ use std::fmt::Debug;
 use windrow_core::client::ClientInput;
 use windrow_core::ids::{AttemptId, ConnectionId};
 use windrow_core::machine::{Action, Event as MachineEvent, Machine, NetworkAction, Node};
-use windrow_core::manager::journal::Record;
 use windrow_core::time::Time;
 use windrow_core::worker::WorkerInput;
 use windrow_core::worker::disk::DiskRequest;
@@ -155,8 +155,8 @@ pub struct Environment {
     pub computers: BTreeMap<Host, Computer>,
     /// What happened.
     pub trace: Trace,
-    /// Records of the Manager's journal that became durable: of each of its lives, in order.
-    pub journal: Vec<Vec<Record>>,
+    /// The Manager's journal.
+    pub journal: JournalDisk,
     /// Who is shown what happens.
     pub observer: Option<Observer>,
 }

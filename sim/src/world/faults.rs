@@ -165,7 +165,7 @@ impl<M: Machines> World<M> {
         let process = self.process_on(host)?;
         match self.end_process(process, farewell) {
             Some(Process::Worker(worker)) => worker.vanish(&mut self.environment),
-            Some(Process::Manager(_)) => self.history.manager_died(self.environment.schedule.now()),
+            Some(Process::Manager(manager)) => manager.vanish(&mut self.environment),
             Some(Process::Client(client)) => self.client_crashed(process, &client),
             None => {}
         }

@@ -28,7 +28,7 @@ impl<M: Machines> World<M> {
             capable_scratch_failed: self.has_failed(|disk| disk == capable),
             due: &self.due,
             shared: &self.environment.shared,
-            journal: &self.environment.journal,
+            journal: self.environment.journal.lives(),
         };
         let found = look(&evidence);
         self.violations.extend(found);
@@ -48,7 +48,7 @@ impl<M: Machines> World<M> {
         match process.host {
             Host::Client(_) => {
                 let Some(Process::Client(client)) = self.processes.get_mut(&process) else { return };
-                let journal = &self.environment.journal;
+                let journal = self.environment.journal.lives();
                 let lies = client
                     .new_reports()
                     .iter()
@@ -56,7 +56,7 @@ impl<M: Machines> World<M> {
                 self.violations.extend(lies);
             }
             Host::Manager => {
-                let records = self.environment.journal.last().map_or(0, Vec::len);
+                let records = self.environment.journal.lives().iter().map(Vec::len).sum();
                 let seen = std::mem::replace(&mut self.records_seen, records);
                 if records != seen {
                     self.judge(|evidence| checker::when_records_are_durable(evidence, seen));
@@ -113,9 +113,8 @@ impl<M: Machines> World<M> {
         let left: Vec<String> = self.processes.keys().map(ToString::to_string).collect();
         let open: Vec<String> =
             self.environment.network.open_ends().map(|(actor, name)| format!("{actor}: {name}")).collect();
-        for life in &self.environment.journal {
-            checker::what_a_journal_holds_makes_sense(life);
-        }
+        let lives = self.environment.journal.lives();
+        self.violations.extend(checker::each_life_goes_on_where_the_last_one_ended(lives));
         self.judge(|evidence| checker::at_the_end(evidence, &left, &open));
     }
 }

@@ -2,7 +2,9 @@
 
 use windrow_core::client::{Client, ClientConfig, ClientInput, ClientReport};
 use windrow_core::machine::Node;
+use windrow_core::manager::jobs::Jobs;
 use windrow_core::manager::{Manager, ManagerConfig, ManagerInput, ManagerRequest};
+use windrow_core::time::Time;
 use windrow_core::worker::attempt::{AttemptMachine, MapWork, ReduceWork};
 use windrow_core::worker::disk::DiskUser;
 use windrow_core::worker::map_attempt::MapAttempt;
@@ -26,7 +28,7 @@ pub trait Machines {
     type Reduce: AttemptMachine + 'static;
 
     /// Makes a Manager.
-    fn manager(config: ManagerConfig) -> Self::Manager;
+    fn manager(config: ManagerConfig, jobs: Jobs, now: Time) -> Self::Manager;
     /// Makes a worker's control machine.
     fn worker(config: WorkerConfig) -> Self::Worker;
     /// Makes a worker's shuffle.
@@ -51,8 +53,8 @@ impl Machines for CoreMachines {
     type Map = MapAttempt;
     type Reduce = ReduceAttempt;
 
-    fn manager(config: ManagerConfig) -> Manager {
-        Manager::new(config)
+    fn manager(config: ManagerConfig, jobs: Jobs, now: Time) -> Manager {
+        Manager::new(config, jobs, now)
     }
 
     fn worker(config: WorkerConfig) -> Worker {

@@ -1,35 +1,27 @@
 //! The Manager's process: owns its machine, its journal and its requests to the shared storage, done in order.
 
 use super::environment::{Environment, Event, ManagerOccurrence};
+use super::journal::JournalWriter;
 use crate::disk::{is_durable_file_request, perform_file_request, perform_file_request_partly};
 use crate::names::{Actor, Part, ProcessId};
 use crate::network::Delivery;
 use crate::node::{Clock, Driven};
 use crate::scenario::Moment;
 use std::collections::VecDeque;
-use windrow_core::ids::{OperationId, Sequence};
+use windrow_core::ids::OperationId;
 use windrow_core::machine::Node;
 use windrow_core::manager::files::FileRequest;
 use windrow_core::manager::{ManagerInput, ManagerRequest};
 use windrow_core::time::Time;
-use windrow_core::wire::frame;
 
 /// A Manager that runs.
 #[derive(Debug)]
 pub struct ManagerProcess<M> {
     process: ProcessId,
     driven: Driven<M>,
-    journal: Journal,
+    journal: JournalWriter,
     operations: VecDeque<(OperationId, FileRequest)>,
     over: bool,
-}
-
-/// The journal's file: what is durable, what is being written, what waits.
-#[derive(Debug, Default)]
-struct Journal {
-    records: Vec<Vec<u8>>,
-    durable: usize,
-    writing: Option<usize>,
 }
 
 impl<M: Node<Local = ManagerInput, Request = ManagerRequest>> ManagerProcess<M> {
@@ -38,9 +30,9 @@ impl<M: Node<Local = ManagerInput, Request = ManagerRequest>> ManagerProcess<M> 
         process: ProcessId,
         clock: Clock,
         machine: M,
+        journal: JournalWriter,
         environment: &mut Environment,
     ) -> ManagerProcess<M> {
-        environment.journal.push(Vec::new());
         let actor = process.actor(Part::Control);
         let address = process.host.control_address();
         environment.network.listen(address, actor, &mut environment.schedule);
@@ -48,7 +40,7 @@ impl<M: Node<Local = ManagerInput, Request = ManagerRequest>> ManagerProcess<M> 
         let mut manager = ManagerProcess {
             process,
             driven: Driven::new(actor, clock, machine),
-            journal: Journal::default(),
+            journal,
             operations: VecDeque::new(),
             over: false,
         };
@@ -80,9 +72,7 @@ impl<M: Node<Local = ManagerInput, Request = ManagerRequest>> ManagerProcess<M> 
         let input = match occurrence {
             ManagerOccurrence::Stop => ManagerInput::Stop,
             ManagerOccurrence::JournalSynced => {
-                let written = self.journal.writing.take().expect("it is synced after it was written");
-                self.make_durable(written, environment);
-                ManagerInput::Persisted(Sequence(written as u64))
+                ManagerInput::Persisted(self.journal.finish_writing(&mut environment.journal))
             }
             ManagerOccurrence::FileDone => {
                 let (operation, request) =
@@ -125,14 +115,9 @@ impl<M: Node<Local = ManagerInput, Request = ManagerRequest>> ManagerProcess<M> 
         match occurrence {
             ManagerOccurrence::Stop => {}
             ManagerOccurrence::JournalSynced => {
-                let written = self.journal.writing.take().expect("it is synced after it was written");
-                let durable = if moment == Moment::During {
-                    let disk = &mut environment.computer(self.process.host).disk;
-                    disk.between(self.journal.durable as u64, written as u64) as usize
-                } else {
-                    written
-                };
-                self.make_durable(durable, environment);
+                if moment == Moment::After {
+                    self.journal.finish_writing(&mut environment.journal);
+                }
             }
             ManagerOccurrence::FileDone => {
                 let Some((_, request)) = self.operations.pop_front() else { return };
@@ -147,22 +132,21 @@ impl<M: Node<Local = ManagerInput, Request = ManagerRequest>> ManagerProcess<M> 
         }
     }
 
-    fn make_durable(&mut self, records: usize, environment: &mut Environment) {
-        let life = environment.journal.last_mut().expect("a life begins before it writes");
-        for record in &self.journal.records[self.journal.durable..records] {
-            life.push(frame::decode(record).expect("what a Manager appends can be read back"));
-        }
-        self.journal.durable = records;
+    /// It dies; what it was writing may be there or not.
+    pub fn vanish(mut self, environment: &mut Environment) {
+        let Environment { journal, computers, .. } = environment;
+        let computer = computers.get_mut(&self.process.host).expect("every host has a computer");
+        self.journal.tear(journal, &mut computer.disk);
     }
 
     fn serve(&mut self, requests: Vec<ManagerRequest>, environment: &mut Environment) {
         for request in requests {
             assert!(!self.over, "the Manager asks for something after its end");
             match request {
-                ManagerRequest::Append { sequence, record } => {
-                    self.journal.records.push(record);
-                    assert_eq!(sequence.0, self.journal.records.len() as u64, "a record is out of order");
+                ManagerRequest::BeginJournal { sequence, record } => {
+                    self.journal.append(sequence, record, true);
                 }
+                ManagerRequest::Append { sequence, record } => self.journal.append(sequence, record, false),
                 ManagerRequest::File(operation, request) => {
                     self.operations.push_back((operation, request));
                     if self.operations.len() == 1 {
@@ -175,8 +159,7 @@ impl<M: Node<Local = ManagerInput, Request = ManagerRequest>> ManagerProcess<M> 
                 }
             }
         }
-        if self.journal.writing.is_none() && self.journal.durable < self.journal.records.len() {
-            self.journal.writing = Some(self.journal.records.len());
+        if self.journal.begin_writing() {
             let delay_us = environment.disk_us(self.process.host, |pace| pace.journal);
             let synced = Event::Manager(self.process, ManagerOccurrence::JournalSynced);
             environment.schedule.after(delay_us, synced);

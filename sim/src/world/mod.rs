@@ -9,6 +9,7 @@ mod client;
 mod environment;
 mod faults;
 mod happening;
+mod journal;
 mod judging;
 mod machines;
 mod manager;
@@ -33,6 +34,7 @@ use crate::stream::Stream;
 use crate::trace::{Trace, Transcript};
 use client::ClientProcess;
 use environment::{Computer, Cue, Environment, Event, ManagerOccurrence};
+use journal::JournalDisk;
 use manager::ManagerProcess;
 use std::collections::{BTreeMap, BTreeSet};
 use storage::shared_storage;
@@ -156,7 +158,7 @@ impl<M: Machines> World<M> {
             shared: shared_storage(&scenario),
             computers: BTreeMap::new(),
             trace: Trace::new(watch.transcript),
-            journal: Vec::new(),
+            journal: JournalDisk::default(),
             observer: watch.observer,
         };
         if triggers.need_messages() || environment.observer.is_some() {

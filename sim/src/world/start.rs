@@ -25,17 +25,18 @@ impl<M: Machines> World<M> {
             return;
         }
         let process = self.new_life(Host::Manager);
-        self.records_seen = 0;
         let setting = &self.scenario.manager;
         let config = ManagerConfig {
             cluster: CLUSTER.into(),
             epoch: Epoch(u64::from(process.life) + 1),
             heartbeat_us: setting.heartbeat_us,
             lease_us: setting.lease_us,
+            snapshot_after_bytes: setting.snapshot_after_bytes,
             seed: self.draw(&format!("seed of {process}")),
         };
-        let manager =
-            ManagerProcess::start(process, setting.clock, M::manager(config), &mut self.environment);
+        let (jobs, journal) = self.environment.journal.begin_life();
+        let machine = M::manager(config, jobs, setting.clock.local(self.environment.now()));
+        let manager = ManagerProcess::start(process, setting.clock, machine, journal, &mut self.environment);
         self.processes.insert(process, Process::Manager(manager));
     }
 

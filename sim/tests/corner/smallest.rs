@@ -32,6 +32,7 @@ pub fn scenario(reducers: u32) -> Scenario {
             clock,
             heartbeat_us: 500 * MILLISECOND_US,
             lease_us: LEASE_US,
+            snapshot_after_bytes: 1 << 20,
         },
         workers: vec![worker.clone(), worker],
         jobs: vec![job(reducers)],

@@ -75,10 +75,13 @@ fn network() -> impl Strategy<Value = NetworkSetting> {
 
 fn manager() -> impl Strategy<Value = ManagerSetting> {
     let rhythm = (100..2_000_u64, 2_500..6_000_u64);
-    (beginning_us(), pace(), clock(), rhythm).prop_map(|(start_us, pace, clock, (heartbeat_ms, lease))| {
-        let heartbeat_us = heartbeat_ms * MILLISECOND_US;
-        ManagerSetting { start_us, pace, clock, heartbeat_us, lease_us: heartbeat_us * lease / 1_000 }
-    })
+    (beginning_us(), pace(), clock(), rhythm, 8_u32..20).prop_map(
+        |(start_us, pace, clock, (heartbeat_ms, lease), magnitude)| {
+            let heartbeat_us = heartbeat_ms * MILLISECOND_US;
+            let (lease_us, snapshot_after_bytes) = (heartbeat_us * lease / 1_000, 1 << magnitude);
+            ManagerSetting { start_us, pace, clock, heartbeat_us, lease_us, snapshot_after_bytes }
+        },
+    )
 }
 
 fn worker() -> impl Strategy<Value = WorkerSetting> {

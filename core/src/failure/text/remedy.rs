@@ -147,6 +147,10 @@ impl Cause {
                 Some("stop that Manager, or give this one another --work-dir".into())
             }
             Cause::NoAddress { .. } => Some("give a host and a port, as in 10.0.0.1:7077".into()),
+            Cause::JournalDamaged { path, .. } => Some(format!(
+                "restore {} from a copy, or use another --work-dir: the jobs in this one are then forgotten",
+                Shown(&path.0)
+            )),
             Cause::Journal { .. } => {
                 Some("see to the disk of its work directory, then start the Manager again".into())
             }

@@ -325,6 +325,15 @@ fn table() -> Vec<(Cause, &'static str)> {
              try: give a host and a port, as in 10.0.0.1:7077",
         ),
         (
+            Cause::JournalDamaged {
+                path: "/w/journal-3".into(),
+                damage: "the record at byte 12 is damaged, and was not the last to be written".into(),
+            },
+            "the journal `/w/journal-3` of an earlier Manager cannot be used: the record at byte 12 is damaged, and was \
+             not the last to be written\n  \
+             try: restore /w/journal-3 from a copy, or use another --work-dir: the jobs in this one are then forgotten",
+        ),
+        (
             Cause::Journal { path: "/w/journal-1".into(), error: os(Other, "Input/output error") },
             "the Manager's journal `/w/journal-1` cannot be written: Input/output error\n  \
              try: see to the disk of its work directory, then start the Manager again",
@@ -345,6 +354,7 @@ fn number(cause: &Cause) -> u32 {
         Cause::OutputNotShared { .. } => 7,
         Cause::Scratch { .. } => 8,
         Cause::StagingUnreadable { .. } => 31,
+        Cause::JournalDamaged { .. } => 32,
         Cause::ProgramNotStarted { .. } => 9,
         Cause::ProgramFailed { .. } => 10,
         Cause::ProgramStoppedReading { .. } => 11,
@@ -380,7 +390,7 @@ fn every_cause_reads_as_it_should() {
 #[test]
 fn every_cause_is_in_the_table() {
     let numbers: BTreeSet<u32> = table().iter().map(|(cause, _)| number(cause)).collect();
-    assert_eq!(numbers, (0..=31).collect());
+    assert_eq!(numbers, (0..=32).collect());
 }
 
 #[test]

@@ -118,12 +118,12 @@ fn what_a_worker_says_of_the_attempts_of_another_changes_nothing() {
 }
 
 #[test]
-fn an_attempt_of_an_earlier_life_of_the_manager_does_not_count() {
+fn an_attempt_of_a_later_life_of_the_manager_does_not_count() {
     let mut stage = Stage::new();
     let (worker, client) = worker_and_client(&mut stage, 1);
     stage.job(client, 1, 0);
-    let late = AttemptId { epoch: Epoch(0), ..stage.launched[0] };
-    assert_eq!(stage.ended(worker, late), ["Worker Acknowledged map-00000-0-0 false"]);
+    let late = AttemptId { epoch: Epoch(2), ..stage.launched[0] };
+    assert_eq!(stage.ended(worker, late), ["Worker Acknowledged map-00000-2-0 false"]);
 }
 
 #[test]
@@ -133,7 +133,8 @@ fn ending_one_job_leaves_the_others_alone() {
     stage.job(first, 1, 0);
     let second = stage.connect(Role::Client);
     stage.job(second, 1, 0);
-    assert_eq!(stage.say(first, &FromClient::Cancel { job: JobId(1) }), ["Worker Kill map-00000-1-0"]);
+    stage.say(first, &FromClient::Cancel { job: JobId(1) });
+    assert_eq!(stage.settle(), ["Worker Kill map-00000-1-0"]);
     assert_eq!(stage.manager.attempts.of_job(JobId(2)).filter(|(_, attempt)| !attempt.is_killed).count(), 1);
 }
 

@@ -3,6 +3,7 @@
 
 mod dealing;
 mod jobs;
+mod recovering;
 mod returning;
 mod told;
 mod workers;
@@ -17,6 +18,7 @@ use crate::job::{
 };
 use crate::machine::{Action, Event, Machine, NetworkAction, NetworkEvent, Node};
 use crate::manager::files::{FileAnswer, FileRequest};
+use crate::manager::jobs::Jobs;
 use crate::manager::journal::Record;
 use crate::manager::{Manager, ManagerConfig, ManagerInput, ManagerRequest};
 use crate::time::{SECOND_US, Time};
@@ -38,6 +40,8 @@ const ADDRESS: SocketAddr = SocketAddr::new(core::net::IpAddr::V4(Ipv4Addr::LOCA
 struct Stage {
     manager: Manager,
     now: Time,
+    /// What the journal's file holds.
+    journal: Vec<Record>,
     peers: BTreeMap<ConnectionId, (Connection, Role)>,
     accepted: u64,
     appended: Sequence,
@@ -56,16 +60,42 @@ struct Stage {
 
 impl Stage {
     fn new() -> Stage {
+        Stage::in_epoch(1, Jobs::default())
+    }
+
+    /// The next life, which has all that was recorded; nobody is connected to it yet.
+    fn next_life(self) -> (Stage, Vec<String>) {
+        let Stage { manager, now, journal, .. } = self;
+        let mut jobs = Jobs::default();
+        for record in journal {
+            jobs.apply(record);
+        }
+        assert_eq!(jobs, manager.jobs, "the state is the fold of the records");
+        let mut stage = Stage::begun(jobs.epoch().0 + 1, jobs, now.after(SECOND_US));
+        let lines = stage.drain();
+        (stage, lines)
+    }
+
+    fn in_epoch(epoch: u64, jobs: Jobs) -> Stage {
+        let mut stage = Stage::begun(epoch, jobs, Time::ZERO);
+        assert_eq!(stage.drain(), ["begin the journal", "append EpochBegan"]);
+        assert!(stage.persist().is_empty());
+        stage
+    }
+
+    fn begun(epoch: u64, jobs: Jobs, now: Time) -> Stage {
         let config = ManagerConfig {
             cluster: "c".into(),
-            epoch: Epoch(1),
+            epoch: Epoch(epoch),
             heartbeat_us: 2 * SECOND_US,
             lease_us: 10 * SECOND_US,
-            seed: 1,
+            snapshot_after_bytes: 1 << 10,
+            seed: epoch,
         };
-        let mut stage = Stage {
-            manager: Manager::new(config),
-            now: Time::ZERO,
+        Stage {
+            manager: Manager::new(config, jobs, now),
+            now,
+            journal: Vec::new(),
             peers: BTreeMap::new(),
             accepted: 0,
             appended: Sequence(0),
@@ -76,10 +106,7 @@ impl Stage {
             progress: None,
             report: None,
             refusal: None,
-        };
-        assert_eq!(stage.drain(), ["append EpochBegan"]);
-        assert!(stage.persist().is_empty());
-        stage
+        }
     }
 
     fn give(&mut self, event: Event<ManagerInput>) -> Vec<String> {
@@ -138,7 +165,8 @@ impl Stage {
 
     fn heartbeat(&mut self, id: ConnectionId, sequence: u64) -> Vec<String> {
         let session = self.sessions[&id];
-        let bytes = datagram::encode(&Heartbeat { session, epoch: Epoch(1), sequence, running: 0 });
+        let bytes =
+            datagram::encode(&Heartbeat { session, epoch: self.manager.config.epoch, sequence, running: 0 });
         self.give(Event::Network(NetworkEvent::Datagram { from: ADDRESS, bytes }))
     }
 
@@ -186,6 +214,7 @@ impl Stage {
             FileAnswer::Done,
             FileAnswer::Done,
             FileAnswer::Done,
+            FileAnswer::Done,
         ] {
             lines.extend(self.answer(answer));
         }
@@ -221,10 +250,17 @@ impl Stage {
         while let Some(action) = self.manager.poll_output() {
             self.manager.check_invariants();
             match action {
+                Action::Local(ManagerRequest::BeginJournal { sequence, record }) => {
+                    assert_eq!(sequence.0, self.appended.0 + 1, "records follow one another");
+                    self.appended = sequence;
+                    self.journal = Vec::from([frame::decode_unbounded(&record).unwrap()]);
+                    lines.push("begin the journal".into());
+                }
                 Action::Local(ManagerRequest::Append { sequence, record }) => {
                     assert_eq!(sequence.0, self.appended.0 + 1, "records follow one another");
                     self.appended = sequence;
-                    let record: Record = frame::decode(&record).unwrap();
+                    let record: Record = frame::decode_unbounded(&record).unwrap();
+                    self.journal.push(record.clone());
                     lines.push(format!("append {}", first_word(&format!("{record:?}"))));
                 }
                 Action::Local(ManagerRequest::File(operation, request)) => {
@@ -320,7 +356,9 @@ fn describe_file(request: &FileRequest) -> String {
         FileRequest::Find { path } => format!("file find {}", end(path)),
         FileRequest::CreateDirectory { path } => format!("file mkdir {}", end(path)),
         FileRequest::WriteFile { path, .. } => format!("file write {}", end(path)),
-        FileRequest::Rename { from, to } => format!("file rename {} {}", end(from), end(to)),
+        FileRequest::Rename { from, to, again } => {
+            format!("file rename {} {}{}", end(from), end(to), if *again { " again" } else { "" })
+        }
         FileRequest::SyncDirectory { path } => format!("file sync {}", end(path)),
         FileRequest::RemoveTree { path } => format!("file remove {}", end(path)),
     }

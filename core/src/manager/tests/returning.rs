@@ -178,6 +178,7 @@ fn a_manager_that_stops_refuses_jobs_and_says_how_many_it_cancelled() {
     stage.give(Event::Local(ManagerInput::Stop));
     assert_eq!(stage.manager.stopping.as_ref().map(|stopping| stopping.jobs_cancelled), Some(2));
     let late = stage.connect(Role::Client);
+    stage.settle();
     assert_eq!(stage.submit(late, 0), ["Client Refused"]);
     assert_eq!(stage.refusal.as_ref().map(|failure| &failure.cause), Some(&Cause::ManagerStopped));
 }

@@ -254,6 +254,7 @@ fn of_a_long_stderr_the_end_is_told() {
     failure.stderr_tail = [&[b'a'; STDERR_TAIL_BYTES][..], b"bc"].concat();
     let result = AttemptResult::Failed(failure.into());
     stage.say(worker, &FromWorker::Ended { attempt: stage.launched[0], result });
+    stage.settle();
     stage.answer(FileAnswer::Done);
     stage.settle();
     let tail = stage.report.and_then(|report| report.failure).expect("it failed").stderr_tail;

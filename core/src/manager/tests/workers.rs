@@ -100,6 +100,7 @@ fn a_job_fails_when_only_workers_are_left_that_do_not_see_its_staging() {
     stage.failed(first, stage.launched[0], Cause::OutputNotShared { path });
     assert_eq!(stage.launched.len(), 2, "the other may see it");
     stage.say(second, &FromWorker::Goodbye);
+    stage.settle();
     stage.answer(FileAnswer::Done);
     let said = stage.settle();
     assert!(said.iter().any(|line| line == "Client Ended OutputNotShared"), "{said:?}");

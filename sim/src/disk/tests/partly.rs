@@ -20,7 +20,7 @@ fn left_by(files: &[(&str, &str)], request: &FileRequest) -> Vec<Vec<String>> {
 
 #[test]
 fn one_step_is_done_or_not() {
-    let rename = FileRequest::Rename { from: path("/a"), to: path("/b") };
+    let rename = FileRequest::Rename { from: path("/a"), to: path("/b"), again: false };
     assert_eq!(left_by(&[("/a", "x")], &rename), [["/a=x"], ["/b=x"]]);
     let make = FileRequest::CreateDirectory { path: path("/d") };
     assert_eq!(left_by(&[], &make), [vec![], vec!["/d"]]);
@@ -105,6 +105,10 @@ fn what_changes_a_disk_is_a_durable_write() {
     assert!(is_durable_write(&DiskRequest::Create { file, path: path.clone() }));
     assert!(!is_durable_write(&DiskRequest::Inspect { file }));
     assert!(!is_durable_write(&DiskRequest::Close { file }));
-    assert!(is_durable_file_request(&FileRequest::Rename { from: path.clone(), to: path.clone() }));
+    assert!(is_durable_file_request(&FileRequest::Rename {
+        from: path.clone(),
+        to: path.clone(),
+        again: false
+    }));
     assert!(!is_durable_file_request(&FileRequest::Find { path }));
 }

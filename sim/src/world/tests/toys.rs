@@ -9,6 +9,7 @@ use windrow_core::failure::{Cause, Failure, OsError, OsErrorKind};
 use windrow_core::ids::{ConnectionId, Epoch, Sequence};
 use windrow_core::job::ProgramRole;
 use windrow_core::machine::{Action, Event, Machine, NetworkAction, NetworkEvent, Node};
+use windrow_core::manager::jobs::Jobs;
 use windrow_core::manager::journal::Record;
 use windrow_core::manager::{ManagerConfig, ManagerInput, ManagerRequest};
 use windrow_core::time::Time;
@@ -193,8 +194,14 @@ impl Toy for ToyManager {
         if byte == b'J' {
             self.appended += 1;
             self.asking.insert(self.appended, connection);
-            let record = frame::encode(&Record::EpochBegan { epoch: Epoch(self.appended) });
-            let request = ManagerRequest::Append { sequence: Sequence(self.appended), record };
+            let sequence = Sequence(self.appended);
+            let request = if self.appended == 1 {
+                let record = frame::encode(&Record::Snapshot(Jobs::default().into()));
+                ManagerRequest::BeginJournal { sequence, record }
+            } else {
+                let record = frame::encode(&Record::EpochBegan { epoch: Epoch(self.appended) });
+                ManagerRequest::Append { sequence, record }
+            };
             self.wires.outputs.push_back(Action::Local(request));
         } else {
             self.stops = true;
@@ -416,7 +423,7 @@ macro_rules! toys {
             type Map = Never;
             type Reduce = Never;
 
-            fn manager(_config: ManagerConfig) -> Toyed<ToyManager> {
+            fn manager(_config: ManagerConfig, _jobs: Jobs, _now: Time) -> Toyed<ToyManager> {
                 Toyed(ToyManager { leaks: $leaks, ..ToyManager::default() })
             }
 

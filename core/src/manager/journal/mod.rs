@@ -5,10 +5,15 @@
 //! answers to heartbeats, which reflect no durable state, pass by. Never knows what a file is; recovery folds the same
 //! records (Google paper, 3.3, "Master failure", taken further: the state is nothing but the fold).
 
+pub mod format;
+
+use super::jobs::Jobs;
+use crate::failure::Failure;
 use crate::ids::{AttemptId, Epoch, Incarnation, JobId, Sequence, SubmissionKey};
 use crate::job::{Counters, JobReport, JobSpecification, Plan};
 use crate::probe::probe;
 use crate::wire::frame;
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
@@ -16,6 +21,8 @@ use serde::{Deserialize, Serialize};
 /// A change of the Manager's durable state; the state is the fold of all of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Record {
+    /// All that was before, folded.
+    Snapshot(Box<Jobs>),
     /// A Manager began its life.
     EpochBegan {
         /// Its epoch.
@@ -58,6 +65,18 @@ pub enum Record {
         /// Which.
         job: JobId,
     },
+    /// The winners' files are all in the directory that becomes the output; from here on it may be in its place.
+    JobPublishing {
+        /// Which.
+        job: JobId,
+    },
+    /// A job is given up; from here on it can only be cleaned up after.
+    JobFailing {
+        /// Which.
+        job: JobId,
+        /// Why.
+        failure: Failure,
+    },
     /// A job ended for good.
     JobEnded {
         /// How.
@@ -71,11 +90,20 @@ pub struct Journal<E> {
     appended: Sequence,
     persisted: Sequence,
     held: VecDeque<(Sequence, E)>,
+    /// Bytes of the last snapshot, and of records since.
+    snapshot_bytes: u64,
+    tail_bytes: u64,
 }
 
 impl<E> Default for Journal<E> {
     fn default() -> Journal<E> {
-        Journal { appended: Sequence(0), persisted: Sequence(0), held: VecDeque::new() }
+        Journal {
+            appended: Sequence(0),
+            persisted: Sequence(0),
+            held: VecDeque::new(),
+            snapshot_bytes: 0,
+            tail_bytes: 0,
+        }
     }
 }
 
@@ -83,7 +111,26 @@ impl<E> Journal<E> {
     /// Gives a record its place; returns both for the journal's file.
     pub fn append(&mut self, record: &Record) -> (Sequence, Vec<u8>) {
         self.appended = Sequence(self.appended.0 + 1);
-        (self.appended, frame::encode(record))
+        let bytes = frame::encode(record);
+        match record {
+            Record::Snapshot(_) => (self.snapshot_bytes, self.tail_bytes) = (bytes.len() as u64, 0),
+            Record::EpochBegan { .. }
+            | Record::JobAccepted { .. }
+            | Record::JobPlanned { .. }
+            | Record::TaskWon { .. }
+            | Record::OutputRevoked { .. }
+            | Record::JobCommitting { .. }
+            | Record::JobPublishing { .. }
+            | Record::JobFailing { .. }
+            | Record::JobEnded { .. } => self.tail_bytes += bytes.len() as u64,
+        }
+        (self.appended, bytes)
+    }
+
+    /// Whether so much was recorded since the last snapshot, at least `least_bytes`, that another pays: reading the journal
+    /// never takes much longer than reading what it amounts to.
+    pub fn is_long(&self, least_bytes: u64) -> bool {
+        self.tail_bytes > least_bytes.max(2 * self.snapshot_bytes)
     }
 
     /// Takes note that all records up to `sequence` are durable.
