@@ -24,6 +24,7 @@ use windrow_core::client::ClientReport;
 use windrow_core::failure::{Cause, Failure};
 use windrow_core::job::JobReport;
 use windrow_core::manager::journal::Record;
+use windrow_core::wire;
 
 /// A run comes to its end within its bounds: nobody waits, or works, for ever.
 pub const EVERY_RUN_ENDS: &str = "every run ends";
@@ -129,12 +130,14 @@ pub fn at_the_end(evidence: &Evidence<'_>, left: &[String], open: &[String]) -> 
     violations
 }
 
-/// Whether a client's last word is that it lost the Manager, or never found it.
+/// Whether a client's last word is that it lost the Manager, never found it, or heard it last with a bit flipped.
 pub(crate) fn lost_the_manager(report: &ClientReport) -> bool {
-    matches!(
-        report,
-        ClientReport::Failed(Failure { cause: Cause::ConnectionLost { .. } | Cause::Unreachable { .. }, .. })
-    )
+    let ClientReport::Failed(failure) = report else { return false };
+    let damaged = wire::Violation::Checksum.to_string();
+    match &failure.cause {
+        Cause::ConnectionLost { .. } | Cause::Unreachable { .. } => true,
+        cause => matches!(cause, Cause::NotWindrow { violation, .. } if *violation == damaged),
+    }
 }
 
 /// How a job ended, as its user heard it.
