@@ -21,7 +21,7 @@ use crate::scenario::{FaultKind, Scenario};
 use std::collections::BTreeSet;
 use std::fmt;
 use windrow_core::client::ClientReport;
-use windrow_core::failure::{Cause, Failure};
+use windrow_core::failure::Cause;
 use windrow_core::job::JobReport;
 use windrow_core::manager::journal::Record;
 use windrow_core::wire;
