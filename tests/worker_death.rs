@@ -5,68 +5,7 @@
 
 mod cluster;
 
-use cluster::reference::{lines, sorted};
-use cluster::{Arrivals, Cluster, Gate, Place, parts};
-
-/// What the programs of these jobs do before they copy their input: say who they are, and wait.
-const SAY_AND_WAIT: &str = "echo \"$1 $WORKER\" >\"$ARRIVALS\"; read -r _ <\"$GATE\"; exec cat";
-const SAY: &str = "echo \"$1 $WORKER\" >\"$ARRIVALS\"; exec cat";
-
-/// A job over eight files, and what its programs speak and wait through.
-struct Scene {
-    cluster: Cluster,
-    arrivals: Arrivals,
-    gate: Gate,
-    records: Vec<Vec<u8>>,
-    place: Place,
-}
-
-const MAPS: usize = 8;
-
-impl Scene {
-    fn set(workers: usize) -> Scene {
-        let place = Place::new();
-        let mut records = Vec::new();
-        for map in 0..MAPS {
-            let text: String =
-                (0..20_000).map(|line| format!("{}\tmap {map}, line {line}\n", line % 997)).collect();
-            records.extend(lines(text.as_bytes()));
-            place.file(&format!("input/{map}"), text);
-        }
-        let cluster = Cluster::start(&place, workers);
-        let (arrivals, gate) = (Arrivals::new(&place, "arrivals"), Gate::closed(&place, "gate"));
-        Scene { cluster, arrivals, gate, records, place }
-    }
-
-    fn submit(&self, mapper: &str, reducer: &str, reducers: usize) -> cluster::Process {
-        let mapper = format!("{} map", self.place.program("mapper", mapper));
-        let reducer = format!("{} reduce", self.place.program("reducer", reducer));
-        let arrivals = format!("ARRIVALS={}", self.arrivals.path.display());
-        let gate = format!("GATE={}", self.gate.path.display());
-        let reducers = reducers.to_string();
-        let job = ["--input", "input", "--output", "output", "--mapper", &mapper, "--reducer", &reducer];
-        let options = ["--reducers", &reducers, "--env", &arrivals, "--env", &gate];
-        self.cluster.start_submit(&self.place, &[&job[..], &options[..]].concat())
-    }
-
-    /// Awaits the next program of a kind; gives the number of its worker.
-    fn next(&self, kind: &str) -> usize {
-        loop {
-            let line = self.arrivals.next();
-            if let Some((said, worker)) = line.split_once(' ')
-                && said == kind
-            {
-                return worker.parse().unwrap();
-            }
-        }
-    }
-
-    #[track_caller]
-    fn expect_output(&self, reducers: usize) {
-        let expected = sorted(self.records.clone(), reducers);
-        assert!(parts(&self.place.path("output")) == expected, "the output is not what it would have been");
-    }
-}
+use cluster::scene::{MAPS, SAY, SAY_AND_WAIT, Scene, await_shuffle};
 
 #[test]
 fn in_the_map_phase() {
@@ -138,9 +77,4 @@ fn and_its_programs_die_with_it() {
         if left.is_empty() { Ok(()) } else { Err(left.join("\n")) }
     });
     assert!(!job.has_ended(), "the job ended with its only worker");
-}
-
-/// Awaits that all maps but the last are done and reducers have fetched runs of them.
-fn await_shuffle(job: &mut cluster::Process) {
-    while job.await_line("map 7 of 8").contains("shuffle 0%") {}
 }

@@ -7,6 +7,7 @@
 #![allow(dead_code)] // each test file uses a part of it
 
 pub mod reference;
+pub mod scene;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
@@ -306,13 +307,7 @@ pub struct Cluster {
 impl Cluster {
     /// Starts a Manager on a free port, and as many workers. Programs find their worker's number in `WORKER`.
     pub fn start(place: &Place, workers: usize) -> Cluster {
-        let arguments =
-            ["manager", "--listen", "127.0.0.1:0", "--heartbeat", "200ms", "--lease", "2s", "--work-dir"];
-        let mut manager = place.windrow(arguments);
-        let mut manager = Process::start(manager.arg(place.path("manager")));
-        let line = manager.await_line("listening on ");
-        let (_, address) = line.split_once("listening on ").unwrap();
-        let address = address.split_whitespace().next().unwrap().to_string();
+        let (manager, address) = start_manager(place, "127.0.0.1:0");
         let mut cluster = Cluster { manager, address, workers: Vec::new() };
         for _ in 0..workers {
             cluster.add_worker(place, |_| ());
@@ -337,6 +332,17 @@ impl Cluster {
         for worker in self.workers.iter_mut().flatten() {
             worker.await_line("registered with the Manager");
         }
+    }
+
+    /// `kill -9` of the Manager.
+    pub fn kill_manager(&mut self) {
+        self.manager.signal(Signal::KILL);
+        self.manager.child.wait().unwrap();
+    }
+
+    /// Starts a Manager in the place of one that is gone.
+    pub fn restart_manager(&mut self, place: &Place) {
+        (self.manager, _) = start_manager(place, &self.address);
     }
 
     /// `kill -9` of a worker.
@@ -369,6 +375,16 @@ impl Cluster {
     }
 }
 
+/// A Manager that listens, and where.
+fn start_manager(place: &Place, listen: &str) -> (Process, String) {
+    let arguments = ["manager", "--listen", listen, "--heartbeat", "200ms", "--lease", "2s", "--work-dir"];
+    let mut manager = Process::start(place.windrow(arguments).arg(place.path("manager")));
+    let line = manager.await_line("listening on ");
+    let (_, address) = line.split_once("listening on ").unwrap();
+    let address = address.split_whitespace().next().unwrap().to_string();
+    (manager, address)
+}
+
 /// A line from the programs of a job to the test: `echo words >"$ARRIVALS"`.
 pub struct Arrivals {
     /// For `--env`.
@@ -388,6 +404,11 @@ impl Arrivals {
             }
         });
         Arrivals { path, lines }
+    }
+
+    /// A line that has come already.
+    pub fn already(&self) -> Option<String> {
+        self.lines.try_recv().ok()
     }
 
     /// Awaits the next line.
