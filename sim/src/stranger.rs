@@ -105,66 +105,62 @@ pub enum Said {
 impl Babble {
     /// The bytes of it, to this host.
     pub fn to(self, host: Host, stream: &mut Stream) -> Said {
-        match self {
-            Babble::DatagramOfNoise => Said::InADatagram(noise(stream)),
-            Babble::EndlessDatagram => Said::InADatagram([&MAGIC[..], &[0; DATAGRAM_BYTES_MAX]].concat()),
-            Babble::DatagramOfOtherVersion | Babble::GarbledDatagram | Babble::HeartbeatOfNobody => {
-                let mut bytes = heartbeat(host);
-                match self {
-                    Babble::DatagramOfOtherVersion => bytes[MAGIC.len()] ^= 1,
-                    Babble::GarbledDatagram => *bytes.last_mut().expect("it holds something") ^= 1,
-                    _ => {}
-                }
-                Said::InADatagram(bytes)
-            }
-            _ => Said::OnAConnection(self.on_a_connection(host, stream)),
-        }
-    }
-
-    fn on_a_connection(self, host: Host, stream: &mut Stream) -> Vec<u8> {
         let is_manager = host == Host::Manager;
-        let served = if is_manager { Role::Worker } else { Role::Fetcher };
-        let mut words = Words(preamble(PROTOCOL_VERSION).to_vec());
-        match self {
-            Babble::Nothing => return Vec::new(),
-            Babble::Noise => return noise(stream),
-            Babble::WebRequest => return b"GET / HTTP/1.1\r\nHost: windrow\r\n\r\n".to_vec(),
-            Babble::HalfAGreeting => return MAGIC.to_vec(),
-            Babble::OtherVersion => return preamble(PROTOCOL_VERSION + 1).to_vec(),
-            Babble::DataForGreeting => {
-                frame::append_raw(&mut words.0, b"data");
-                return words.0;
+        let (served, other) =
+            if is_manager { (Role::Worker, Role::Fetcher) } else { (Role::Fetcher, Role::Client) };
+        let greeting = || Words::greeting(CLUSTER, served);
+        let words = match self {
+            Babble::DatagramOfNoise => return Said::InADatagram(noise(stream)),
+            Babble::EndlessDatagram => {
+                return Said::InADatagram([&MAGIC[..], &[0; DATAGRAM_BYTES_MAX]].concat());
             }
-            Babble::OtherCluster => {
-                return words.and(&Hello { cluster: ELSEWHERE.into(), role: served }).0;
+            Babble::DatagramOfOtherVersion => {
+                return Said::InADatagram(flipped(heartbeat(host), MAGIC.len()));
             }
-            Babble::WrongPort => {
-                let role = if is_manager { Role::Fetcher } else { Role::Client };
-                return words.and(&Hello { cluster: CLUSTER.into(), role }).0;
+            Babble::GarbledDatagram => {
+                let bytes = heartbeat(host);
+                let last = bytes.len() - 1;
+                return Said::InADatagram(flipped(bytes, last));
             }
-            _ => {}
-        }
-        let role = if self == Babble::LostClient && is_manager { Role::Client } else { served };
-        words = words.and(&Hello { cluster: CLUSTER.into(), role });
-        match self {
-            Babble::Greeting => {}
-            Babble::DataForMessage => frame::append_raw(&mut words.0, b"data"),
-            Babble::NoMessage => words = words.and(&[u8::MAX; 3]),
+            Babble::HeartbeatOfNobody => return Said::InADatagram(heartbeat(host)),
+            Babble::Nothing => Words(Vec::new()),
+            Babble::Noise => Words(noise(stream)),
+            Babble::WebRequest => Words(b"GET / HTTP/1.1\r\nHost: windrow\r\n\r\n".to_vec()),
+            Babble::HalfAGreeting => Words(MAGIC.to_vec()),
+            Babble::OtherVersion => Words(preamble(PROTOCOL_VERSION + 1).to_vec()),
+            Babble::OtherCluster => Words::greeting(ELSEWHERE, served),
+            Babble::WrongPort => Words::greeting(CLUSTER, other),
+            Babble::DataForGreeting => Words(preamble(PROTOCOL_VERSION).to_vec()).and_data(),
+            Babble::Greeting => greeting(),
+            Babble::DataForMessage => greeting().and_data(),
             Babble::GarbledFrame => {
-                words = words.and(&FromClient::Shutdown);
-                *words.0.last_mut().expect("it holds something") ^= 1;
+                let Words(bytes) = greeting().and(&FromClient::Shutdown);
+                let last = bytes.len() - 1;
+                Words(flipped(bytes, last))
             }
-            Babble::EndlessFrame => words.0.extend(header(FRAME_BYTES_MAX as u32 + 1, 0)),
-            Babble::FrameOfNoKind => words.0.extend(header(0, 7)),
-            _ if is_manager => words = words.spoken_to_the_manager(self, stream),
-            Babble::TooEarly => words = words.and(&NO_RUN),
-            _ => {
-                for _ in 0..40 {
-                    words = words.and(&NO_RUN);
-                }
+            Babble::EndlessFrame => greeting().and_header(FRAME_BYTES_MAX as u32 + 1, 0),
+            Babble::FrameOfNoKind => greeting().and_header(0, 7),
+            Babble::NoMessage => greeting().and(&[u8::MAX; 3]),
+            Babble::TooEarly if is_manager => greeting().and(&inventory(Vec::new())),
+            Babble::NoSlots if is_manager => greeting().and(&register(0)),
+            Babble::Twice if is_manager => greeting().and(&register(1)).and(&register(1)),
+            Babble::InventoryTwice if is_manager => {
+                greeting().and(&register(2)).and(&inventory(Vec::new())).and(&inventory(Vec::new()))
             }
-        }
-        words.0
+            Babble::FarTraveller if is_manager => greeting().and_tales(),
+            Babble::Mute if is_manager => greeting().and(&register(3)).and(&inventory(Vec::new())),
+            Babble::LostClient if is_manager => Words::greeting(CLUSTER, Role::Client)
+                .and(&FromClient::Watch { job: NO_JOB })
+                .and(&FromClient::Cancel { job: NO_JOB }),
+            Babble::TooEarly => greeting().and(&NO_RUN),
+            Babble::NoSlots
+            | Babble::Twice
+            | Babble::InventoryTwice
+            | Babble::FarTraveller
+            | Babble::Mute
+            | Babble::LostClient => (0..REQUESTS).fold(greeting(), |words, _| words.and(&NO_RUN)),
+        };
+        Said::OnAConnection(words.0)
     }
 }
 
@@ -173,57 +169,63 @@ struct Words(Vec<u8>);
 
 const NO_ATTEMPT: AttemptId = AttemptId { job: NO_JOB, task: TaskId::Map(7), epoch: Epoch(1), number: 1 };
 const NO_RUN: FetchRequest = FetchRequest { map: NO_ATTEMPT, partition: Partition(3) };
+/// More than a fetcher may ask for at once.
+const REQUESTS: usize = 40;
 
 impl Words {
+    fn greeting(cluster: &str, role: Role) -> Words {
+        Words(preamble(PROTOCOL_VERSION).to_vec()).and(&Hello { cluster: cluster.into(), role })
+    }
+
     fn and<T: Serialize>(mut self, message: &T) -> Words {
         frame::append_message(&mut self.0, message).expect("it is short");
         self
     }
 
-    fn spoken_to_the_manager(self, says: Babble, stream: &mut Stream) -> Words {
-        let register = |slots| FromWorker::Register {
-            incarnation: Incarnation(u64::MAX / 2),
-            host: "a stranger".into(),
-            slots,
-            shuffle_address: None,
-        };
-        let inventory = |entries| FromWorker::Inventory { entries, jobs: vec![NO_JOB], last: true };
-        let slots = stream.between(1, 3) as u32;
-        match says {
-            Babble::TooEarly => self.and(&inventory(Vec::new())),
-            Babble::NoSlots => self.and(&register(0)),
-            Babble::Twice => self.and(&register(slots)).and(&register(slots)),
-            Babble::InventoryTwice => {
-                self.and(&register(slots)).and(&inventory(Vec::new())).and(&inventory(Vec::new()))
-            }
-            Babble::FarTraveller => {
-                let attempt = NO_ATTEMPT;
-                let entries = vec![
-                    InventoryEntry::Gathering(attempt),
-                    InventoryEntry::Gathered(attempt),
-                    InventoryEntry::Running(attempt),
-                    InventoryEntry::Holding(attempt),
-                    InventoryEntry::Ended(attempt, AttemptResult::Succeeded(Counters::default())),
-                ];
-                let progress = AttemptProgress { attempt, runs_gathered: 1, counters: Counters::default() };
-                self.and(&register(slots))
-                    .and(&inventory(entries))
-                    .and(&FromWorker::Gathered { attempt })
-                    .and(&FromWorker::PullOutputs { job: NO_JOB, cursor: 9 })
-                    .and(&FromWorker::Unfetchable { attempt, map: attempt, cause: Cause::WorkerLost })
-                    .and(&FromWorker::Progress { attempts: vec![progress] })
-                    .and(&FromWorker::Ended {
-                        attempt,
-                        result: AttemptResult::Succeeded(Counters::default()),
-                    })
-                    .and(&FromWorker::Goodbye)
-            }
-            Babble::LostClient => {
-                self.and(&FromClient::Watch { job: NO_JOB }).and(&FromClient::Cancel { job: NO_JOB })
-            }
-            _ => self.and(&register(slots)).and(&inventory(Vec::new())),
-        }
+    fn and_data(mut self) -> Words {
+        frame::append_raw(&mut self.0, b"data");
+        self
     }
+
+    fn and_header(mut self, length_bytes: u32, kind: u8) -> Words {
+        self.0.extend(header(length_bytes, kind));
+        self
+    }
+
+    /// What a worker would say of work that nobody gave it.
+    fn and_tales(self) -> Words {
+        let (attempt, counters) = (NO_ATTEMPT, Counters::default());
+        let entries = vec![
+            InventoryEntry::Gathering(attempt),
+            InventoryEntry::Gathered(attempt),
+            InventoryEntry::Running(attempt),
+            InventoryEntry::Holding(attempt),
+            InventoryEntry::Ended(attempt, AttemptResult::Succeeded(counters)),
+        ];
+        let progress = AttemptProgress { attempt, runs_gathered: 1, counters };
+        self.and(&register(1))
+            .and(&inventory(entries))
+            .and(&FromWorker::Gathered { attempt })
+            .and(&FromWorker::PullOutputs { job: NO_JOB, cursor: 9 })
+            .and(&FromWorker::Unfetchable { attempt, map: attempt, cause: Cause::WorkerLost })
+            .and(&FromWorker::Progress { attempts: vec![progress] })
+            .and(&FromWorker::Ended { attempt, result: AttemptResult::Succeeded(counters) })
+            .and(&FromWorker::Goodbye)
+    }
+}
+
+fn register(slots: u32) -> FromWorker {
+    let (incarnation, host) = (Incarnation(u64::MAX / 2), "a stranger".into());
+    FromWorker::Register { incarnation, host, slots, shuffle_address: None }
+}
+
+fn inventory(entries: Vec<InventoryEntry>) -> FromWorker {
+    FromWorker::Inventory { entries, jobs: vec![NO_JOB], last: true }
+}
+
+fn flipped(mut bytes: Vec<u8>, place: usize) -> Vec<u8> {
+    bytes[place] ^= 1;
+    bytes
 }
 
 /// The header of a frame that holds so many bytes of such a kind, without what it holds.

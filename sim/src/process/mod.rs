@@ -84,14 +84,15 @@ impl RunningProgram {
     /// Starts a program whose pipes hold `capacity` bytes each.
     pub fn start(function: UserFunction, capacity: usize) -> RunningProgram {
         assert!(capacity > 0, "a pipe holds something");
+        let daemon = match function {
+            UserFunction::Daemon { escapes: true } => Some(Daemon::OnItsOwn),
+            UserFunction::Daemon { escapes: false } => Some(Daemon::InTheGroup),
+            _ => None,
+        };
         RunningProgram {
             unread_limit: function.reads_bytes_max(),
             hangs: matches!(function, UserFunction::Hang { .. }),
-            daemon: match function {
-                UserFunction::Daemon { escapes: false } => Some(Daemon::InTheGroup),
-                UserFunction::Daemon { escapes: true } => Some(Daemon::OnItsOwn),
-                _ => None,
-            },
+            daemon,
             computation: Computation::new(function),
             stdin: Pipe::new(capacity),
             stdin_closed: false,
