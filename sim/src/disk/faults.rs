@@ -117,7 +117,11 @@ impl FileSystem {
             inode
         } else {
             self.remove_file(path)?;
-            self.create(path, now)?
+            // What was there made room for it.
+            let room_bytes = self.faults.room_bytes.take();
+            let made = self.create(path, now);
+            self.faults.room_bytes = room_bytes;
+            made?
         };
         self.file(inode).bytes = bytes.to_vec();
         if let Some(medium) = &mut self.medium {

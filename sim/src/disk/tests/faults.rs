@@ -19,6 +19,15 @@ fn a_full_disk_takes_what_fits_and_no_new_file() {
 }
 
 #[test]
+fn a_file_is_replaced_on_a_full_disk() {
+    let mut system = filled(false, &[("/f", "ab")]);
+    system.limit_room(Some(0));
+    system.change(&path("/f"), b"cd", false, Time::ZERO).unwrap();
+    assert_eq!(shown(&system), ["/f=cd"]);
+    assert_eq!(system.write_file(&path("/g"), b"", Time::ZERO).unwrap_err().kind, OsErrorKind::NoSpace);
+}
+
+#[test]
 fn a_sync_that_fails_is_not_mended_by_one_that_succeeds() {
     let mut system = filled(true, &[("/f", "")]);
     let inode = system.open(&path("/f")).unwrap();
