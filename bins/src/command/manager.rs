@@ -26,7 +26,9 @@ pub struct ManagerOptions {
     #[arg(long, value_name = "HOST:PORT", default_value = MANAGER_ADDRESS)]
     pub listen: String,
 
-    /// Where its journal goes; made if missing [default: a private temporary directory]
+    /// Where its journal is; made if missing [default: a private temporary directory]
+    ///
+    /// A Manager that is started again on the directory of one that died goes on with its jobs.
     #[arg(long, value_name = "PATH")]
     pub work_dir: Option<PathBuf>,
 
