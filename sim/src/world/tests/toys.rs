@@ -136,6 +136,8 @@ impl<T: Toy> Node for Toyed<T> {
 #[derive(Default)]
 pub struct ToyManager {
     wires: Wires<ManagerRequest>,
+    /// What the life before has left.
+    jobs: Jobs,
     appended: u64,
     asking: BTreeMap<u64, ConnectionId>,
     stops: bool,
@@ -196,10 +198,11 @@ impl Toy for ToyManager {
             self.asking.insert(self.appended, connection);
             let sequence = Sequence(self.appended);
             let request = if self.appended == 1 {
-                let record = frame::encode(&Record::Snapshot(Jobs::default().into()));
+                let record = frame::encode(&Record::Snapshot(self.jobs.clone().into()));
                 ManagerRequest::BeginJournal { sequence, record }
             } else {
-                let record = frame::encode(&Record::EpochBegan { epoch: Epoch(self.appended) });
+                let record =
+                    frame::encode(&Record::EpochBegan { epoch: Epoch(self.jobs.epoch().0 + self.appended) });
                 ManagerRequest::Append { sequence, record }
             };
             self.wires.outputs.push_back(Action::Local(request));
@@ -423,8 +426,8 @@ macro_rules! toys {
             type Map = Never;
             type Reduce = Never;
 
-            fn manager(_config: ManagerConfig, _jobs: Jobs, _now: Time) -> Toyed<ToyManager> {
-                Toyed(ToyManager { leaks: $leaks, ..ToyManager::default() })
+            fn manager(_config: ManagerConfig, jobs: Jobs, _now: Time) -> Toyed<ToyManager> {
+                Toyed(ToyManager { jobs, leaks: $leaks, ..ToyManager::default() })
             }
 
             fn worker(config: WorkerConfig) -> Toyed<ToyWorker> {
