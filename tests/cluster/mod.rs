@@ -2,8 +2,9 @@
 //!
 //! A test awaits events: lines that a process prints ([`Process::await_line`]), its end ([`Process::finish`]), words that
 //! a mapper or reducer sends ([`Arrivals`]). What a program waits for is a [`Gate`]. Where nothing announces an event (a
-//! process that is gone, a file that is removed) [`await_that`] looks again and again; it is the only place that pauses.
-//! When a test's [`Place`] is dropped, whatever was started in it is killed.
+//! process that is gone, a file that is removed) [`await_that`] looks again and again; where time itself is the event
+//! [`let_a_lease_pass`] lets it pass. Nothing else pauses. When a test's [`Place`] is dropped, whatever was started in it is
+//! killed.
 #![allow(dead_code)] // each test file uses a part of it
 
 pub mod reference;
@@ -25,6 +26,8 @@ use std::time::{Duration, Instant};
 
 /// After so long an awaited event is taken to be never coming. No test depends on it to pass.
 const DEADLINE: Duration = Duration::from_secs(120);
+/// The lease of a test's cluster.
+const LEASE: Duration = Duration::from_secs(2);
 /// Set to the test's place in every process of it, and so found in all that they start.
 const MARK: &str = "WINDROW_TEST_PLACE";
 
@@ -138,6 +141,11 @@ pub fn await_that(what: &str, condition: impl Fn() -> Result<(), String>) {
         assert!(Instant::now() < end, "awaited in vain that {what}; still: {still}");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Lets more than a lease pass: here time itself is the event.
+pub fn let_a_lease_pass() {
+    std::thread::sleep(LEASE + Duration::from_millis(500));
 }
 
 /// A process that was started, with all that it says.
@@ -318,13 +326,23 @@ impl Cluster {
     /// Starts one more worker, changed by `change`; gives its number.
     pub fn add_worker(&mut self, place: &Place, change: impl FnOnce(&mut Command)) -> usize {
         let number = self.workers.len();
+        let mut command = self.worker_command(place, number);
+        change(&mut command);
+        self.workers.push(Some(Process::start(&mut command)));
+        number
+    }
+
+    /// Starts a worker in the place of one that is gone.
+    pub fn restart_worker(&mut self, place: &Place, number: usize) {
+        self.workers[number] = Some(Process::start(&mut self.worker_command(place, number)));
+    }
+
+    fn worker_command(&self, place: &Place, number: usize) -> Command {
         let mut command = place.windrow(["worker", "--manager", &self.address, "--slots", "1", "--work-dir"]);
         command.arg(place.path(format!("worker-{number}"))).env("WORKER", number.to_string());
         // Elsewhere than the submitter, so that nothing works by being in the same directory.
         command.current_dir("/");
-        change(&mut command);
-        self.workers.push(Some(Process::start(&mut command)));
-        number
+        command
     }
 
     /// Awaits that the Manager knows all workers; to be called once.
@@ -377,7 +395,8 @@ impl Cluster {
 
 /// A Manager that listens, and where.
 fn start_manager(place: &Place, listen: &str) -> (Process, String) {
-    let arguments = ["manager", "--listen", listen, "--heartbeat", "200ms", "--lease", "2s", "--work-dir"];
+    let lease = format!("{}ms", LEASE.as_millis());
+    let arguments = ["manager", "--listen", listen, "--heartbeat", "200ms", "--lease", &lease, "--work-dir"];
     let mut manager = Process::start(place.windrow(arguments).arg(place.path("manager")));
     let line = manager.await_line("listening on ");
     let (_, address) = line.split_once("listening on ").unwrap();
@@ -409,6 +428,18 @@ impl Arrivals {
     /// A line that has come already.
     pub fn already(&self) -> Option<String> {
         self.lines.try_recv().ok()
+    }
+
+    /// The next line, unless something is over before it comes.
+    pub fn next_unless(&self, mut is_over: impl FnMut() -> bool) -> Option<String> {
+        let end = Instant::now() + DEADLINE;
+        loop {
+            match self.lines.recv_timeout(Duration::from_millis(20)) {
+                Ok(line) => return Some(line),
+                Err(_) if is_over() => return None,
+                Err(_) => assert!(Instant::now() < end, "nobody arrived, and nothing is over"),
+            }
+        }
     }
 
     /// Awaits the next line.

@@ -3,6 +3,7 @@
 
 use super::reference::{lines, sorted};
 use super::{Arrivals, Cluster, Gate, Place, Process, parts};
+use std::path::PathBuf;
 
 /// What programs do before they copy their input: say who they are, and wait.
 pub const SAY_AND_WAIT: &str = "echo \"$1 $WORKER\" >\"$ARRIVALS\"; read -r _ <\"$GATE\"; exec cat";
@@ -17,6 +18,8 @@ pub struct Scene {
     pub arrivals: Arrivals,
     /// What programs wait for.
     pub gate: Gate,
+    /// Where its output goes.
+    pub output: PathBuf,
     records: Vec<Vec<u8>>,
     /// Where it is.
     pub place: Place,
@@ -38,7 +41,8 @@ impl Scene {
         }
         let cluster = Cluster::start(&place, workers);
         let (arrivals, gate) = (Arrivals::new(&place, "arrivals"), Gate::closed(&place, "gate"));
-        Scene { cluster, arrivals, gate, records, place }
+        let output = place.path("output");
+        Scene { cluster, arrivals, gate, output, records, place }
     }
 
     /// Submits the job with these scripts.
@@ -48,7 +52,8 @@ impl Scene {
         let arrivals = format!("ARRIVALS={}", self.arrivals.path.display());
         let gate = format!("GATE={}", self.gate.path.display());
         let reducers = reducers.to_string();
-        let job = ["--input", "input", "--output", "output", "--mapper", &mapper, "--reducer", &reducer];
+        let output = self.output.to_str().expect("a place has a name that can be typed");
+        let job = ["--input", "input", "--output", output, "--mapper", &mapper, "--reducer", &reducer];
         let options = ["--reducers", &reducers, "--env", &arrivals, "--env", &gate];
         self.cluster.start_submit(&self.place, &[&job[..], &options[..]].concat())
     }
@@ -70,7 +75,7 @@ impl Scene {
     #[track_caller]
     pub fn expect_output(&self, reducers: usize) {
         let expected = sorted(self.records.clone(), reducers);
-        assert!(parts(&self.place.path("output")) == expected, "the output is not what it would have been");
+        assert!(parts(&self.output) == expected, "the output is not what it would have been");
     }
 }
 
