@@ -182,3 +182,15 @@ fn a_manager_that_stops_refuses_jobs_and_says_how_many_it_cancelled() {
     assert_eq!(stage.submit(late, 0), ["Client Refused"]);
     assert_eq!(stage.refusal.as_ref().map(|failure| &failure.cause), Some(&Cause::ManagerStopped));
 }
+
+#[test]
+fn an_end_that_is_told_twice_counts_once() {
+    let mut stage = Stage::new();
+    let (worker, client) = worker_and_client(&mut stage, 1);
+    stage.job(client, 2, 0);
+    let first = stage.launched[0];
+    stage.ended(worker, first);
+    assert_eq!(stage.ended(worker, first), ["Worker Acknowledged map-00000-1-0 true"]);
+    let other = AttemptId { number: 5, ..first };
+    assert_eq!(stage.ended(worker, other), ["Worker Acknowledged map-00000-1-5 false"]);
+}

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::job::{JobPhase, TaskCount};
+use crate::limits::{HELD_EFFECTS_USUAL, PROGRESS_US};
 use crate::limits::{
     NAME_BYTES_MAX, PATH_BYTES_MAX, REDUCERS_MAX, SHUFFLE_FAILURES_PER_TASK, SPECIFICATION_BYTES_MAX,
     STDERR_TAIL_BYTES, UNHEARD_US,
@@ -259,4 +260,22 @@ fn of_a_long_stderr_the_end_is_told() {
     stage.settle();
     let tail = stage.report.and_then(|report| report.failure).expect("it failed").stderr_tail;
     assert_eq!((tail.len(), &tail[tail.len() - 3..]), (STDERR_TAIL_BYTES, &b"abc"[..]));
+}
+
+#[test]
+fn news_does_not_pile_up_behind_a_journal_that_hangs() {
+    let mut stage = Stage::new();
+    let watchers = [0; 7].map(|_| stage.connect(Role::Client));
+    for watcher in watchers {
+        let submit = FromClient::Submit { key: SubmissionKey(1), specification: specification(0) };
+        stage.say(watcher, &submit);
+        stage.settle();
+    }
+    let other = stage.connect(Role::Client);
+    stage.submit(other, 0);
+    for _ in 0..HELD_EFFECTS_USUAL {
+        stage.wait(PROGRESS_US);
+    }
+    let held = stage.manager.journal.held();
+    assert!((HELD_EFFECTS_USUAL..HELD_EFFECTS_USUAL + 20).contains(&held), "{held} effects are held");
 }
