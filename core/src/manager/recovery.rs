@@ -28,30 +28,24 @@ impl Execution {
             Phase::Publishing => Stage::Publishing(Errand::publish(job, true)),
             Phase::Failing => Stage::Ending,
         };
-        let tasks = |kind: fn(u32) -> TaskId, total: usize| {
-            let mut tasks = Tasks::all_waiting(total as u32);
-            tasks.waiting.retain(|index| stage_wants(&stage) && job.winner(kind(*index)).is_none());
+        let is_running = matches!(stage, Stage::Running);
+        let tasks = |kind: fn(u32) -> TaskId, total: u32| {
+            let mut tasks = Tasks::all_waiting(total);
+            tasks.waiting.retain(|index| is_running && job.winner(kind(*index)).is_none());
             tasks.done = (0..tasks.total).filter(|index| job.winner(kind(*index)).is_some()).count() as u32;
             tasks
         };
-        let (maps, reduces) = (job.plan.splits.len(), job.specification.reducers as usize);
+        let is_planned = job.has_task(TaskId::Reduce(0));
         Execution {
-            maps: tasks(TaskId::Map, maps),
-            reduces: if job.phase == Phase::Accepted {
-                Tasks::default()
-            } else {
-                tasks(TaskId::Reduce, reduces)
-            },
+            maps: tasks(TaskId::Map, job.plan.splits.len() as u32),
+            reduces: tasks(TaskId::Reduce, if is_planned { job.specification.reducers } else { 0 }),
             input_bytes: job.plan.inputs.iter().map(|input| input.identity.size_bytes).sum(),
             won: job.counters(),
-            is_recovering: true,
+            // Of a job without a plan nobody has anything.
+            is_recovering: job.phase != Phase::Accepted,
             ..Execution::new(stage, now)
         }
     }
-}
-
-fn stage_wants(stage: &Stage) -> bool {
-    matches!(stage, Stage::Running)
 }
 
 impl Manager {

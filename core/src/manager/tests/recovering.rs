@@ -211,6 +211,14 @@ fn a_job_that_had_only_been_accepted_is_prepared() {
         ["Client Accepted"],
         "the same key is the same job"
     );
+    back(&mut stage, 1, vec![]);
+    stage.answer(FileAnswer::Found(false));
+    stage.answer(FileAnswer::Listed(Ok(inputs(1))));
+    for _ in 0..4 {
+        stage.answer(FileAnswer::Done);
+    }
+    stage.settle();
+    assert_eq!(stage.launched_of(TaskId::Map).len(), 1, "nobody can be at it, so nobody is waited for");
     let other = stage.connect(Role::Client);
     stage.submit(other, 1);
     stage.settle();
