@@ -119,16 +119,22 @@ impl JournalWriter {
 
     /// The Manager dies: of what is being written any part may be there.
     pub fn tear(&mut self, disk: &mut JournalDisk, stream: &mut Stream) {
-        // Nothing of it, all of it, or something between.
-        let how_much = stream.below(3);
-        if self.writing == 0 || how_much == 0 {
+        // Nothing of it, all of it, a part, or, since a disk writes in any order, its end and not all before.
+        let (is_cut, has_hole) = match stream.below(5) {
+            0 => return,
+            1 => (false, false),
+            2 => (true, false),
+            3 => (true, true),
+            _ => (false, true),
+        };
+        if self.writing == 0 {
             return;
         }
         let mut bytes = self.group(disk);
-        if how_much == 2 {
+        if is_cut {
             bytes.truncate(stream.between(0, bytes.len() as u64) as usize);
         }
-        if how_much == 2 && !bytes.is_empty() && stream.chance(Ratio::one_in(2)) {
+        if has_hole && !bytes.is_empty() {
             let from = stream.below(bytes.len() as u64) as usize;
             let length = stream.between(1, (bytes.len() - from) as u64) as usize;
             bytes[from..from + length].fill(0);
