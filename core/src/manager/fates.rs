@@ -100,6 +100,7 @@ impl Manager {
                 if let Cause::OutputNotShared { .. } = failure.cause {
                     probe!("a worker does not see the staging directory");
                     execution.excluded.insert(holder);
+                    self.move_away(id.job, holder);
                 }
                 let (execution, tasks) = (&self.executions[&id.job], self.executions[&id.job].tasks(id.task));
                 let has_failed_it = |worker: Incarnation| {
@@ -124,6 +125,16 @@ impl Manager {
             self.fail_job_with(id.job, failure);
         } else {
             self.wait_again(id);
+        }
+    }
+
+    /// Ends what a worker executes of a job, so that others do it: what it gathers it could not put in place.
+    fn move_away(&mut self, job: JobId, holder: Incarnation) {
+        let mut there = self.attempts.of_holder(holder);
+        there.retain(|attempt| attempt.job == job);
+        for attempt in there {
+            self.kill_attempt(attempt);
+            self.wait_again(attempt);
         }
     }
 

@@ -177,6 +177,21 @@ fn workers_that_do_not_see_the_staging_directory_get_no_more_of_the_job() {
 }
 
 #[test]
+fn what_a_worker_gathers_that_does_not_see_the_staging_directory_goes_elsewhere() {
+    let mut stage = Stage::new();
+    let client = stage.connect(Role::Client);
+    let first = ready(&mut stage, 1, 1);
+    stage.job(client, 1, 1);
+    let (map, reduce) = (stage.launched_of(TaskId::Map)[0], stage.launched_of(TaskId::Reduce)[0]);
+    ready(&mut stage, 2, 1);
+    let path = PathBytes::from("/data/.out");
+    let lines = stage.failed(first, map, Cause::OutputNotShared { path });
+    assert!(lines.contains(&"Worker Kill reduce-00000-1-0".into()), "{lines:?}");
+    let [_, moved] = stage.launched_of(TaskId::Reduce)[..] else { panic!("it is launched again: {lines:?}") };
+    assert_eq!((moved.task, holder(&stage, moved)), (reduce.task, 2));
+}
+
+#[test]
 fn a_program_has_as_many_attempts_whoever_executes_them() {
     let mut stage = Stage::new();
     let client = stage.connect(Role::Client);
