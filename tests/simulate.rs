@@ -165,13 +165,20 @@ fn what_is_no_scenario_is_refused_with_its_place() {
     assert!(stderr.contains("/none/such.ron"), "{stderr}");
 }
 
-/// A scenario that breaks a promise whatever core does: its job names an input that no one made.
+/// A scenario that breaks a promise whatever core does: the input that its first user misses is there.
 fn failing(directory: &Path) -> String {
-    let text = printed(&mut sim(&["--seed", "5", "--print"]));
-    let (before, inputs) = text.split_once("inputs: [").expect("the first job has inputs");
+    let mut text = printed(&mut sim(&["--seed", "5", "--print"]));
+    let path = "PathBytes(b\"/shared/out 0 no-such-input\")";
+    for (before, after) in [
+        ("files: [", format!("files: [InputText(path: {path}, bytes: b\"\"), ")),
+        ("inputs: [", format!("inputs: [{path}, ")),
+        ("mistake: None", "mistake: Some(NoSuchInput)".into()),
+    ] {
+        assert!(text.contains(before), "{text}");
+        text = text.replacen(before, &after, 1);
+    }
     let file = directory.join("failing.ron");
-    fs::write(&file, format!("{before}inputs: [PathBytes(b\"/none/such\"), {inputs}"))
-        .expect("a file is written");
+    fs::write(&file, text).expect("a file is written");
     file.into_os_string().into_string().expect("a path in UTF-8")
 }
 
@@ -179,7 +186,7 @@ fn failing(directory: &Path) -> String {
 fn a_run_that_fails_is_told_and_marked() {
     let directory = directory("failing");
     let (file, page) = (failing(&directory), directory.join("run.html"));
-    let words = format!("{file}: failures are the programs' own: /shared/out 0: ");
+    let words = format!("{file}: a mistake is not glossed over: /shared/out 0: ");
     let (code, stdout, stderr) = output(&mut sim(&["--scenario", &file, "--transcript"]));
     assert_eq!((code, stderr.as_str()), (1, ""), "{stdout}");
     assert!(stdout.lines().any(|line| line.starts_with(&words)), "{stdout}");
@@ -189,7 +196,7 @@ fn a_run_that_fails_is_told_and_marked() {
     assert!(stderr.starts_with(&words), "{stderr}");
     assert!(stderr.ends_with(&format!("  windrow sim --scenario {file} --transcript\n")), "{stderr}");
     let page = fs::read_to_string(page).expect("the page is there");
-    assert!(page.contains(r#"["violation","#) && page.contains("/none/such"), "{page}");
+    assert!(page.contains(r#"["violation","#) && page.contains("no-such-input"), "{page}");
 }
 
 #[test]

@@ -18,6 +18,7 @@ const OUTPUTS_MAX: usize = 1_000_000;
 
 /// A process's clock: the world's time, from another beginning and at another rate.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Clock {
     /// What it shows when the world begins.
     pub ahead_us: u64,

@@ -13,6 +13,7 @@ pub struct Stream(ChaCha8Rng);
 
 /// How often something happens: `numerator` times in `denominator`.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Ratio {
     /// So many times.
     pub numerator: u32,
@@ -32,6 +33,7 @@ impl Ratio {
 
 /// How long something takes: between two bounds, both included.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Span {
     /// At the least, in microseconds.
     pub least_us: u64,

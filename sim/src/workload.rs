@@ -23,6 +23,7 @@ pub const PATIENCE_US: u64 = 60 * SECOND_US;
 
 /// A file that is there before the world begins.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct InputText {
     /// Where.
     pub path: PathBytes,
@@ -40,6 +41,7 @@ impl InputText {
 
 /// A job and its client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct JobSetting {
     /// When the client starts.
     pub submit_us: u64,
@@ -80,28 +82,6 @@ impl JobSetting {
     /// Whether its clients give up earlier than others.
     pub fn is_impatient(&self) -> bool {
         self.patience_us < PATIENCE_US
-    }
-
-    /// Whether a program of it has no meaning on which the reference and the checker agree.
-    pub fn has_strange_program(&self) -> bool {
-        let strange = |function: &UserFunction| match function {
-            UserFunction::FailOn { word } => word.is_empty(),
-            UserFunction::Flaky { ratio } => ratio.denominator == 0,
-            UserFunction::Identity
-            | UserFunction::CountWords
-            | UserFunction::Multiply { .. }
-            | UserFunction::Sum
-            | UserFunction::KeyByFirstByte
-            | UserFunction::Abandon { .. }
-            | UserFunction::Hang { .. }
-            | UserFunction::Unstable
-            | UserFunction::Daemon { .. }
-            | UserFunction::Missing
-            | UserFunction::Unstartable { .. } => false,
-            UserFunction::Quit { status } => status.is_success(),
-        };
-        let reducer = self.reducer.as_ref();
-        strange(&self.mapper) || reducer.is_some_and(|it| strange(it) || *it == UserFunction::Unstable)
     }
 
     /// Files that are there because of what its user gets wrong, and stay as they are.

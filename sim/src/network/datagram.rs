@@ -19,6 +19,7 @@ const REPLAYED_LATER_US: u64 = 10 * SECOND_US;
 
 /// What becomes of datagrams.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Weather {
     /// Lost.
     pub dropped: Ratio,

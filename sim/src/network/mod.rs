@@ -36,6 +36,7 @@ use windrow_core::time::Time;
 
 /// How a network is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct NetworkSetting {
     /// How long anything takes from one host to another, before what its link adds.
     pub latency: Span,

@@ -15,6 +15,7 @@ const LONG: usize = FAILURE_TEXT_BYTES_MAX + 1_000;
 
 /// Which program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub enum UserFunction {
     /// Prints what it reads.
     Identity,

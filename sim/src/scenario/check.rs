@@ -1,140 +1,152 @@
 //! What a scenario may be: owns the bounds of its parts, so that whatever is not refused is a world that must keep its
-//! promises, however it was written.
+//! promises, however it was written. A refusal names the field and its bound.
 
-use super::{Fault, ManagerSetting, PlannedFault, Scenario, Trigger};
-use crate::names::Host;
+mod faults;
+mod jobs;
+#[cfg(test)]
+mod tests;
+
+use super::{ManagerSetting, Pace, Scenario};
+use crate::node::Clock;
 use crate::stream::Span;
-use crate::workload::JobSetting;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use windrow_core::time::SECOND_US;
 
 /// Workers of a world at the most.
 const WORKERS_MAX: usize = 100;
-/// Time between two heartbeats, at the least.
-const HEARTBEAT_US_MIN: u64 = 1_000;
 /// Jobs of a world at the most.
 const JOBS_MAX: usize = 100;
+/// Planned faults of a world at the most.
+const FAULTS_MAX: usize = 1_000;
+/// When a process or a job of the beginning starts, at the latest: a user hears within a time that begins with the healing.
+const START_US_MAX: u64 = 60 * SECOND_US;
+/// How late or long anything else is, at the most: by then every user has heard how his job ended.
+const TIME_US_MAX: u64 = 600 * SECOND_US;
+/// What a request to a disk, a step of a program or a thing's way over the network takes, at the most: jobs end in time.
+const PACE_US_MAX: u64 = 200_000;
+/// What a process takes to turn to the next thing, at the most: it is heard within its lease.
+const TURN_US_MAX: u64 = 10_000;
+/// How long anything is on its way, and how much longer on some links, at the most.
+const DELAY_US_MAX: u64 = 50_000;
+/// Time between two heartbeats.
+const HEARTBEAT_US: RangeInclusive<u64> = 10_000..=10 * SECOND_US;
+/// For how long a silent worker counts as alive, at the most.
+const LEASE_US_MAX: u64 = 60 * SECOND_US;
+/// Bytes of records after which the journal begins anew.
+const SNAPSHOT_AFTER_BYTES: RangeInclusive<u64> = 1..=1 << 30;
+/// What a clock shows when the world begins, at the most: thirty years.
+const AHEAD_US_MAX: u64 = 1_000_000_000 * SECOND_US;
 /// By how many millionths a clock is wrong, at the most: by more, a worker's heartbeats would come too late for a lease.
 const DRIFT_PPM_MAX: u64 = 200_000;
-/// Bytes that a connection's window holds, at the least: a process that ends says its last word into it.
-const WINDOW_BYTES_MIN: u64 = 64;
-
-/// How long a datagram takes to go round, at the least.
-const ECHO_US_MIN: u64 = 1_000;
+/// Bytes that a connection's window holds; at the least those of the last word that a process says into it when it ends.
+const WINDOW_BYTES: RangeInclusive<u64> = 64..=1 << 30;
+/// Attempts that a worker executes at the same time.
+const SLOTS: RangeInclusive<u64> = 1..=64;
+/// Memory for sorting.
+const SORT_BYTES: RangeInclusive<u64> = 1..=1 << 30;
 
 /// Why something is no scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nonsense(pub String);
 
-fn nonsense(what: String) -> Result<(), Nonsense> {
-    Err(Nonsense(what))
+fn nonsense(what: impl Into<String>) -> Result<(), Nonsense> {
+    Err(Nonsense(what.into()))
+}
+
+/// Refuses what is not within its bounds.
+fn bound(field: impl Display, value: u64, bounds: RangeInclusive<u64>) -> Result<(), Nonsense> {
+    if bounds.contains(&value) {
+        return Ok(());
+    }
+    nonsense(format!("{field} is {value}, and may be from {} to {}", bounds.start(), bounds.end()))
+}
+
+fn bound_count(field: impl Display, count: usize, bounds: RangeInclusive<usize>) -> Result<(), Nonsense> {
+    if bounds.contains(&count) {
+        return Ok(());
+    }
+    nonsense(format!("{field} has {count} entries, and may have from {} to {}", bounds.start(), bounds.end()))
+}
+
+fn bound_span(field: impl Display, span: Span, most_us: u64) -> Result<(), Nonsense> {
+    let Span { least_us, most_us: to_us } = span;
+    bound(format_args!("{field}.most_us"), to_us, 0..=most_us)?;
+    if least_us > to_us {
+        return nonsense(format!("{field}.least_us is {least_us}, and may be at most its most_us, {to_us}"));
+    }
+    Ok(())
 }
 
 impl Scenario {
     /// Says what makes no sense in it.
+    ///
+    /// # Errors
+    /// If a world of it could not be made, would run for ever, or could break a promise by no fault of the cluster's.
     pub fn check(&self) -> Result<(), Nonsense> {
-        let workers = self.workers.len();
-        if workers == 0 || workers > WORKERS_MAX || self.jobs.len() > JOBS_MAX {
-            return nonsense(format!("a world has 1 to {WORKERS_MAX} workers and at most {JOBS_MAX} jobs"));
-        }
-        if usize::from(self.capable) >= workers {
+        bound_count("workers", self.workers.len(), 1..=WORKERS_MAX)?;
+        bound_count("jobs", self.jobs.len(), 0..=JOBS_MAX)?;
+        bound_count("faults", self.faults.len(), 0..=FAULTS_MAX)?;
+        if usize::from(self.capable) >= self.workers.len() {
             return nonsense(format!("there is no worker {} to be capable", self.capable));
         }
-        self.check_cluster()?;
-        for (index, job) in self.jobs.iter().enumerate() {
-            if self.jobs[..index].iter().any(|other| other.output == job.output) {
-                return nonsense(format!("{}: two jobs have one output", job.output));
-            }
-            check_job(job)?;
+        bound("heal_us", self.heal_us, 0..=TIME_US_MAX)?;
+        self.check_network()?;
+        self.check_manager()?;
+        for (index, worker) in self.workers.iter().enumerate() {
+            let field = format!("workers[{index}]");
+            bound(format_args!("{field}.start_us"), worker.start_us, 0..=START_US_MAX)?;
+            check_pace(&field, &worker.pace)?;
+            check_clock(&field, worker.clock)?;
+            bound(format_args!("{field}.slots"), u64::from(worker.slots), SLOTS)?;
+            bound(format_args!("{field}.sort_bytes"), worker.sort_bytes as u64, SORT_BYTES)?;
         }
-        self.faults.iter().try_for_each(|planned| self.check_fault(planned))
+        jobs::check(&self.jobs)?;
+        faults::check(self)
     }
 
-    fn check_cluster(&self) -> Result<(), Nonsense> {
-        let ManagerSetting { heartbeat_us, lease_us, .. } = self.manager;
-        if heartbeat_us < HEARTBEAT_US_MIN || lease_us < heartbeat_us.saturating_mul(2) {
-            let least_us = HEARTBEAT_US_MIN;
-            return nonsense(format!("heartbeats are {least_us} us or more apart, and a lease two of them"));
-        }
-        let mut clocks = self.workers.iter().map(|worker| worker.clock).chain([self.manager.clock]);
-        if clocks.any(|clock| clock.drift_ppm.unsigned_abs() > DRIFT_PPM_MAX) {
-            return nonsense(format!("clocks are wrong by {DRIFT_PPM_MAX} millionths at the most"));
-        }
-        if let Some(Span { least_us, most_us }) = self.spans().find(|span| span.least_us > span.most_us) {
-            return nonsense(format!("from {least_us} to {most_us} us there is no span"));
-        }
+    fn check_network(&self) -> Result<(), Nonsense> {
+        bound_span("network.latency", self.network.latency, DELAY_US_MAX)?;
+        bound_span("network.jitter", self.network.jitter, DELAY_US_MAX)?;
         let (least, most) = self.network.window_bytes;
-        if least < WINDOW_BYTES_MIN || least > most {
-            let what = "a connection's window holds a last word";
-            return nonsense(format!("{what}: {WINDOW_BYTES_MIN} bytes or more, between two bounds"));
-        }
-        if self.workers.iter().any(|worker| worker.slots == 0) {
-            return nonsense("a worker has slots".into());
-        }
-        Ok(())
+        bound("the least of network.window_bytes", least, WINDOW_BYTES)?;
+        bound("the most of network.window_bytes", most, least..=*WINDOW_BYTES.end())
     }
 
-    fn check_fault(&self, planned: &PlannedFault) -> Result<(), Nonsense> {
-        let PlannedFault { trigger, fault } = planned;
-        let writer = match trigger {
-            Trigger::Write { host, .. } => Some(*host),
-            Trigger::At { .. } | Trigger::Event { .. } | Trigger::Message { .. } => None,
-        };
-        let strange = writer.into_iter().chain(fault.hosts()).find(|host| !self.has(*host));
-        if let Some(host) = strange {
-            return nonsense(format!("{fault:?}: there is no {host}"));
+    fn check_manager(&self) -> Result<(), Nonsense> {
+        let ManagerSetting { start_us, pace, clock, heartbeat_us, lease_us, snapshot_after_bytes } =
+            &self.manager;
+        bound("manager.start_us", *start_us, 0..=START_US_MAX)?;
+        check_pace("manager", pace)?;
+        check_clock("manager", *clock)?;
+        bound("manager.heartbeat_us", *heartbeat_us, HEARTBEAT_US)?;
+        let way_us = self.network.latency.most_us + self.network.jitter.most_us;
+        let least_us = 2 * heartbeat_us + way_us;
+        if *lease_us < least_us {
+            return nonsense(format!(
+                "manager.lease_us is {lease_us}, and may be from {least_us}, two heartbeats and their way"
+            ));
         }
-        if let Fault::Cut { from, to, .. } | Fault::Trickle { from, to, .. } = fault
-            && from == to
-        {
-            return nonsense(format!("{fault:?}: a host is not cut from itself"));
-        }
-        if let Fault::Stranger { host: Host::Client(_), .. } = fault {
-            return nonsense(format!("{fault:?}: nobody can be dialled there"));
-        }
-        if let Fault::Weather { weather, .. } = fault
-            && weather.ratios().iter().any(|ratio| ratio.denominator == 0)
-        {
-            return nonsense(format!("{fault:?}: a ratio has a denominator"));
-        }
-        if let Fault::Trickle { bytes_per_ms: 0, .. } | Fault::Slow { times: 0, .. } = fault {
-            return nonsense(format!("{fault:?}: something still moves"));
-        }
-        if let Fault::LoseMount { worker, .. } = fault
-            && *worker == self.capable
-        {
-            return nonsense(format!("{fault:?}: who is capable sees the shared storage"));
-        }
-        if let Fault::ChangeInput { job, .. } = fault
-            && usize::from(*job) >= self.jobs.len()
-        {
-            return nonsense(format!("{fault:?}: there is no such job"));
-        }
-        if let Fault::Echo { every_us, .. } = fault
-            && *every_us < ECHO_US_MIN
-        {
-            return nonsense(format!("{fault:?}: it takes {ECHO_US_MIN} us or more to go round"));
-        }
-        Ok(())
-    }
-
-    fn spans(&self) -> impl Iterator<Item = Span> {
-        let paces = self.workers.iter().map(|worker| &worker.pace).chain([&self.manager.pace]);
-        let network = [self.network.latency, self.network.jitter];
-        paces.flat_map(|pace| [pace.disk, pace.journal, pace.turn, pace.program]).chain(network)
+        bound("manager.lease_us", *lease_us, least_us..=LEASE_US_MAX)?;
+        bound("manager.snapshot_after_bytes", *snapshot_after_bytes, SNAPSHOT_AFTER_BYTES)
     }
 }
 
-fn check_job(job: &JobSetting) -> Result<(), Nonsense> {
-    if job.has_strange_program() {
-        return nonsense(format!("{}: a program of which the reference cannot tell", job.output));
-    }
-    if job.split_bytes == 0 || job.reducer.is_some() != (job.reducers > 0) {
-        return nonsense(format!("{}: splits of no bytes, or reducers without reducer", job.output));
-    }
-    if job.patience_us == 0 {
-        return nonsense(format!("{}: its user tries at least once", job.output));
-    }
-    if job.hangs() && job.cancel_after_us.is_none() {
-        return nonsense(format!("{}: its programs hang, and nobody gives it up", job.output));
+fn check_pace(field: &str, pace: &Pace) -> Result<(), Nonsense> {
+    let Pace { disk, journal, turn, program } = pace;
+    bound_span(format_args!("{field}.pace.disk"), *disk, PACE_US_MAX)?;
+    bound_span(format_args!("{field}.pace.journal"), *journal, PACE_US_MAX)?;
+    bound_span(format_args!("{field}.pace.turn"), *turn, TURN_US_MAX)?;
+    bound_span(format_args!("{field}.pace.program"), *program, PACE_US_MAX)
+}
+
+fn check_clock(field: &str, clock: Clock) -> Result<(), Nonsense> {
+    let Clock { ahead_us, drift_ppm } = clock;
+    bound(format_args!("{field}.clock.ahead_us"), ahead_us, 0..=AHEAD_US_MAX)?;
+    if drift_ppm.unsigned_abs() > DRIFT_PPM_MAX {
+        return nonsense(format!(
+            "{field}.clock.drift_ppm is {drift_ppm}, and may be from -{DRIFT_PPM_MAX} to {DRIFT_PPM_MAX}"
+        ));
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ use std::str::FromStr;
 
 /// A fault and what sets it off.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PlannedFault {
     /// When it strikes.
     pub trigger: Trigger,
@@ -24,6 +25,7 @@ pub struct PlannedFault {
 
 /// What sets a fault off, once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub enum Trigger {
     /// The world's time.
     At {
@@ -96,6 +98,7 @@ impl fmt::Display for DiskName {
 
 /// Something that goes wrong. Where it lasts, `for_us` says how long; without, until the world is healed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub enum Fault {
     /// A process dies, and perhaps another starts on its host; a worker's with empty scratch.
     Crash {

@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 /// How fast a host is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Pace {
     /// What a request to a disk takes.
     pub disk: Span,
@@ -35,6 +36,7 @@ pub struct Pace {
 
 /// The Manager's host and process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ManagerSetting {
     /// When it starts.
     pub start_us: u64,
@@ -52,6 +54,7 @@ pub struct ManagerSetting {
 
 /// A worker's host and process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct WorkerSetting {
     /// When it starts.
     pub start_us: u64,
@@ -67,6 +70,7 @@ pub struct WorkerSetting {
 
 /// A world to be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// What every stream of the run is derived from.
     pub seed: u64,

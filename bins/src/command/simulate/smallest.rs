@@ -157,11 +157,16 @@ impl Lines {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sim::workload::{InputText, Mistake};
+    use windrow_core::job::PathBytes;
 
-    /// Breaks a promise whatever core does: its first job names an input that no one made.
+    /// Breaks a promise whatever core does: the input that its first user misses is there.
     fn failing() -> Scenario {
         let mut scenario = Scenario::from_seed(5);
-        scenario.jobs[0].inputs.push("/none/such".into());
+        let path = PathBytes::from("/shared/out 0 no-such-input");
+        scenario.jobs[0].mistake = Some(Mistake::NoSuchInput);
+        scenario.jobs[0].inputs = vec![path.clone()];
+        scenario.jobs[0].files = vec![InputText { path, bytes: Vec::new() }];
         scenario
     }
 
@@ -175,15 +180,15 @@ mod tests {
         assert_eq!(summary::shape(&small), "0 faults, 1 job, 1 worker, 0 lines of input");
         assert_eq!(
             found.what,
-            "failures are the programs' own with 0 faults, 1 job, 1 worker, 0 lines of input"
+            "a mistake is not glossed over with 0 faults, 1 job, 1 worker, 0 lines of input"
         );
         assert!(found.runs > 5 && found.runs < 500, "{}", found.runs);
         let transcript = fs::read_to_string(&found.transcript).unwrap();
         assert!(transcript.contains("manager <- Begin"), "{transcript}");
         let last = transcript.lines().last().unwrap();
-        assert!(last.starts_with("seed 5, shrunk: failures are the programs' own: /shared/out"), "{last}");
+        assert!(last.starts_with("seed 5, shrunk: a mistake is not glossed over: /shared/out"), "{last}");
         let page = fs::read_to_string(&found.diagram).unwrap();
-        assert!(page.contains("seed 5, shrunk: failures are") && page.contains(r#"["violation","#));
+        assert!(page.contains("seed 5, shrunk: a mistake is") && page.contains(r#"["violation","#));
         let told = found.to_string();
         assert!(told.ends_with("deep/in here/windrow-sim-5.ron' --transcript"), "{told}");
     }
