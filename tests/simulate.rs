@@ -138,7 +138,26 @@ fn a_run_is_drawn_on_a_page_that_needs_nothing_else() {
     assert!(!page.contains("http://") && !page.contains("https://"));
     let (code, _, stderr) = output(&mut sim(&["--seed", "5", "--html", "/none/such/run.html"]));
     assert_eq!(code, 3, "{stderr}");
-    assert!(stderr.starts_with("error: ") && stderr.contains("/none/such/run.html"), "{stderr}");
+    assert!(stderr.starts_with("error: --html /none/such/run.html: "), "{stderr}");
+    assert!(stderr.contains("mkdir -p /none/such, or choose another --html"), "{stderr}");
+
+    printed(&mut sim(&["--seed", "5", "--html", path]));
+    let (code, stdout, stderr) = output(&mut sim(&["--seed", "5", "--html", "-"]));
+    assert_eq!((code, stdout.trim(), stderr), (0, page.trim(), summary));
+    fs::write(&file, "mine").expect("a file is written");
+    let (code, stdout, stderr) = output(&mut sim(&["--seed", "5", "--html", path]));
+    assert_eq!((code, stdout.as_str()), (4, ""), "{stderr}");
+    assert!(stderr.contains("is no diagram"), "{stderr}");
+    assert_eq!(fs::read_to_string(&file).expect("it is there"), "mine");
+}
+
+#[test]
+fn a_directory_that_cannot_be_used_is_found_before_anything_runs() {
+    for one in [&["--seeds", "1000000"][..], &["--seed", "1"]] {
+        let (code, stdout, stderr) = output(&mut sim(&[one, &["--out", "/proc/none"]].concat()));
+        assert_eq!((code, stdout.as_str()), (3, ""), "{stderr}");
+        assert!(stderr.contains("--out /proc/none: ") && stderr.contains("another --out"), "{stderr}");
+    }
 }
 
 #[test]
@@ -146,7 +165,7 @@ fn what_is_no_scenario_is_refused_with_its_place() {
     let file = directory("refused").join("bad.ron");
     let path = file.to_str().expect("a path in UTF-8");
     for (text, words) in [
-        (&b"Scenario(\n  seed: x,\n)"[..], "bad.ron` is no scenario: line 2, column 8: "),
+        (&b"Scenario(\n  seed: x,\n)"[..], "bad.ron: it is no scenario: line 2, column 8: expected "),
         (b"", "line 1, column 1: "),
         (b"\xff", "UTF-8"),
     ] {
@@ -160,6 +179,14 @@ fn what_is_no_scenario_is_refused_with_its_place() {
     let (code, _, stderr) = output(&mut sim(&["--scenario", path]));
     assert_eq!(code, 2);
     assert!(stderr.contains("there is no worker 9"), "{stderr}");
+    let huge = printed(&mut sim(&["--seed", "5", "--print"])).replace("heal_us: ", "heal_us: 1844674407370");
+    fs::write(&file, huge).expect("a file is written");
+    let (code, _, stderr) = output(&mut sim(&["--scenario", path]));
+    assert_eq!(code, 2);
+    assert!(stderr.contains("heal_us is 18446744073702049532, and may be from 0 to "), "{stderr}");
+    let (code, _, stderr) = output(&mut sim(&["--scenario", "/dev/zero"]));
+    assert_eq!(code, 2);
+    assert!(stderr.contains("--scenario /dev/zero: it is no scenario: it is longer than 16 MiB"), "{stderr}");
     let (code, _, stderr) = output(&mut sim(&["--scenario", "/none/such.ron"]));
     assert_eq!(code, 2);
     assert!(stderr.contains("/none/such.ron"), "{stderr}");
@@ -186,7 +213,7 @@ fn failing(directory: &Path) -> String {
 fn a_run_that_fails_is_told_and_marked() {
     let directory = directory("failing");
     let (file, page) = (failing(&directory), directory.join("run.html"));
-    let words = format!("{file}: a mistake is not glossed over: /shared/out 0: ");
+    let words = format!("{file}: what is visible is whole and right: /shared/out 0: ");
     let (code, stdout, stderr) = output(&mut sim(&["--scenario", &file, "--transcript"]));
     assert_eq!((code, stderr.as_str()), (1, ""), "{stdout}");
     assert!(stdout.lines().any(|line| line.starts_with(&words)), "{stdout}");
@@ -197,6 +224,26 @@ fn a_run_that_fails_is_told_and_marked() {
     assert!(stderr.ends_with(&format!("  windrow sim --scenario {file} --transcript\n")), "{stderr}");
     let page = fs::read_to_string(page).expect("the page is there");
     assert!(page.contains(r#"["violation","#) && page.contains("no-such-input"), "{page}");
+}
+
+#[test]
+fn a_scenario_that_fails_is_shrunk() {
+    let directory = directory("shrunk");
+    let file = failing(&directory);
+    let out = directory.join("out");
+    let out = out.to_str().expect("a path in UTF-8");
+    let replay = format!("\n  windrow sim --scenario {file} --transcript\n");
+    let (code, stdout, stderr) = output(&mut sim(&["--scenario", &file, "--no-shrink"]));
+    assert_eq!((code, stderr.as_str()), (1, ""), "{stdout}");
+    assert!(stdout.ends_with(&replay), "{stdout}");
+    let (code, stdout, stderr) = output(&mut sim(&["--scenario", &file, "--out", out]));
+    assert_eq!((code, stderr.as_str()), (1, ""), "{stdout}");
+    let shrunk = format!("  windrow sim --scenario {out}/failing-shrunk.ron --transcript\n");
+    assert!(stdout.contains(&replay) && stdout.ends_with(&shrunk), "{stdout}");
+    assert!(stdout.contains("shrunk in "), "{stdout}");
+    let (code, stdout, _) =
+        output(&mut sim(&["--scenario", &format!("{out}/failing-shrunk.ron"), "--no-shrink"]));
+    assert_eq!(code, 1, "{stdout}");
 }
 
 #[test]
@@ -220,7 +267,7 @@ fn json_is_one_object() {
 fn the_help_teaches() {
     let help = printed(&mut sim(&["--help"])).replace('\n', " ");
     for words in
-        ["Examples:", "--seed 4711 --html run.html", "crash-worker,", "submit-twice.", "N seeds, F failures"]
+        ["Examples:", "--seed 4711 --html run.html", "crash-worker,", "stranger.", "N seeds, F failures"]
     {
         assert!(help.contains(words), "{words} is missing in {help}");
     }
@@ -238,9 +285,12 @@ fn a_reader_that_goes_away_is_no_failure() {
 fn arguments_that_make_no_sense_are_refused_clearly() {
     for (arguments, words) in [
         (&["--seed", "five"][..], "'five' for '--seed <SEED>'"),
-        (&["--seed", "-1"], "-1"),
-        (&["--seeds", "0"], "--seeds"),
-        (&["--jobs", "0"], "--jobs"),
+        (&["--seed", "-1"], "'-1' for '--seed <SEED>': a seed is a whole number from 0"),
+        (&["--from", "-1"], "'-1' for '--from <SEED>': a seed is a whole number from 0"),
+        (&["--seeds", "0"], "'0' for '--seeds <N>': it is a whole number, 1 or more"),
+        (&["--seeds", "-5"], "'-5' for '--seeds <N>': it is a whole number, 1 or more"),
+        (&["--jobs", "0"], "'0' for '--jobs <N>': it is a whole number from 1 to 4096"),
+        (&["--seed", "1", "--html", "-", "--hash"], "give --html a file"),
         (&["--from", "18446744073709551615"], "give a smaller --from"),
         (&["--seed", "1", "--seeds", "2"], "cannot be used with"),
         (&["--seed", "1", "--stop-at-first"], "cannot be used with"),

@@ -1,6 +1,7 @@
 //! `windrow sim`: simulated clusters from seeds, to find what would break a promise to users. No job runs and no port is
 //! opened; nothing but the options decides what happens.
 
+mod files;
 mod many;
 mod one;
 mod record;
@@ -14,6 +15,7 @@ use crate::present::complain;
 use crate::servers;
 use crate::streams::standard_output;
 use clap::Args;
+use files::Trouble;
 use sim::scenario::FaultKind;
 use smallest::ShrinkOptions;
 use std::fmt::Display;
@@ -59,10 +61,12 @@ pub struct SimulateOptions {
     #[arg(long, help_heading = "Reporting")]
     pub hash: bool,
 
-    /// Print one JSON object at the end, and nothing else, to standard output
+    /// Print one JSON object at the end, and nothing else, to standard output; only of a swarm
+    ///
+    /// One run has none: --hash, --transcript and --html tell what is to be told of it.
     ///
     /// Its fields: seeds, seeds_per_second, failures (each with seed, invariant, detail, others, replay), shrunk (null, or
-    /// seed, scenario, transcript, diagram, replay), faults and probes (how many of each), jobs_succeeded, jobs_failed, simulated_seconds, events, steps.
+    /// seed, scenario, transcript, diagram, replay), faults (how many struck of each kind, or how many seeds have it) and probes (in how many seeds each was hit), jobs_succeeded, jobs_failed, simulated_seconds, events, steps.
     #[arg(long, help_heading = "Reporting", conflicts_with_all = ["hash", "run"])]
     pub json: bool,
 }
@@ -72,15 +76,15 @@ pub struct SimulateOptions {
 #[command(next_help_heading = "Swarm")]
 pub struct SwarmOptions {
     /// How many seeds to run
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = count, allow_negative_numbers = true)]
     pub seeds: u64,
 
     /// The first seed
-    #[arg(long, value_name = "SEED", default_value_t = 0)]
+    #[arg(long, value_name = "SEED", default_value_t = 0, value_parser = seed, allow_negative_numbers = true)]
     pub from: u64,
 
     /// Seeds run at the same time [default: the cores]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true)]
     pub jobs: Option<u32>,
 
     /// End with the first seed that fails
@@ -96,14 +100,14 @@ pub struct OneOptions {
     ///
     /// One that fails is shrunk, unless it is to be shown in another way.
     #[arg(
-        long, value_name = "SEED", group = "run",
+        long, value_name = "SEED", group = "run", value_parser = seed, allow_negative_numbers = true,
         conflicts_with_all = ["seeds", "from", "jobs", "stop_at_first"]
     )]
     pub seed: Option<u64>,
 
     /// Run the scenario in this file, or in standard input if it is `-`
     ///
-    /// --print shows how one is written.
+    /// --print shows how one is written. One that fails is shrunk like a seed.
     #[arg(
         long, value_name = "FILE", group = "run",
         conflicts_with_all = ["seeds", "from", "jobs", "stop_at_first"]
@@ -118,9 +122,10 @@ pub struct OneOptions {
     #[arg(long, requires = "run", conflicts_with = "hash")]
     pub transcript: bool,
 
-    /// Write a page that draws all that happens to this file
+    /// Write a page that draws all that happens to this file, or to standard output if it is `-`
     ///
     /// Hosts are lines, messages are arrows; faults, deaths and broken promises are marked. It needs nothing but a browser.
+    /// A file that is there is overwritten only if it is an earlier diagram. With `-`, the rest goes to standard error.
     #[arg(long, value_name = "FILE", requires = "run")]
     pub html: Option<PathBuf>,
 
@@ -142,19 +147,29 @@ pub fn execute(options: &SimulateOptions) -> Exit {
     servers::log_if_asked();
     let concluded = match (options.one.seed, &options.one.scenario) {
         (Some(seed), _) => one::of_seed(seed, options),
-        (None, Some(file)) => match one::read(file) {
-            Ok(scenario) => one::of_file(file, scenario, options),
-            Err(failure) => {
-                complain(&failure);
-                return Exit::BadInput;
-            }
-        },
+        (None, Some(file)) => one::of_file(file, options),
         (None, None) => many::execute(options),
     };
-    concluded.unwrap_or_else(|failure| {
+    concluded.unwrap_or_else(|Trouble { failure, exit }| {
         complain(&failure);
-        Exit::from(&failure)
+        exit
     })
+}
+
+/// Seeds run at the same time, at the most.
+const THREADS_MAX: u32 = 4_096;
+
+fn count(text: &str) -> Result<u64, String> {
+    text.parse().ok().filter(|count| *count > 0).ok_or_else(|| "it is a whole number, 1 or more".into())
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("a seed is a whole number from 0 to {}", u64::MAX))
+}
+
+fn threads(text: &str) -> Result<u32, String> {
+    let threads = text.parse().ok().filter(|threads| (1..=THREADS_MAX).contains(threads));
+    threads.ok_or_else(|| format!("it is a whole number from 1 to {THREADS_MAX}"))
 }
 
 /// Prints a line, or several, to standard output.

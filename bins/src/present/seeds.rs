@@ -51,9 +51,9 @@ pub struct ShrinkBar(ProgressBar);
 
 impl ShrinkBar {
     /// A bar for so many runs at the most.
-    pub fn new(seed: u64, runs_max: u64) -> ShrinkBar {
-        let bar = bar(runs_max, "shrinking seed {prefix}, {pos} runs [{bar:24.cyan}] {wide_msg}");
-        ShrinkBar(bar.with_prefix(seed.to_string()))
+    pub fn new(name: &str, runs_max: u64) -> ShrinkBar {
+        let bar = bar(runs_max, "shrinking {prefix}, {pos} runs [{bar:24.cyan}] {wide_msg}");
+        ShrinkBar(bar.with_prefix(name.to_string()))
     }
 
     /// Shows how many runs it took so far, and the smallest scenario, if it is a new one.

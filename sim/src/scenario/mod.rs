@@ -126,6 +126,12 @@ impl Scenario {
         }
     }
 
+    /// The kinds that are no events and that it has: properties of its clocks, programs and users.
+    pub fn properties(&self) -> Vec<FaultKind> {
+        let properties = FaultKind::ALL.iter().copied().filter(|kind| !kind.is_event());
+        properties.filter(|kind| self.clone().without(*kind) != *self).collect()
+    }
+
     /// The same without all that is of this kind.
     #[must_use]
     pub fn without(mut self, kind: FaultKind) -> Scenario {

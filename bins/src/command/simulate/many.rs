@@ -1,5 +1,7 @@
 //! A swarm as a command: owns what is told of it, where, and in which order.
 
+use super::files::{Trouble, printed};
+use super::smallest::Origin;
 use super::swarm::{Ran, Seeds};
 use super::{SimulateOptions, SwarmOptions, print, runs, smallest, summary};
 use crate::exit::Exit;
@@ -8,14 +10,13 @@ use crate::host;
 use crate::interrupts::Interrupts;
 use crate::present::seeds::SeedsBar;
 use crate::present::{complain, say};
-use crate::streams::printed;
 use sim::swarm::Tally;
 use std::time::Instant;
-use windrow_core::failure::Failure;
 
 /// Runs the seeds, shrinks the first that fails, and sums up. Whatever is told by the way goes to standard output, or, where
 /// that is for programs, to standard error.
-pub fn execute(options: &SimulateOptions) -> Result<Exit, Failure> {
+pub fn execute(options: &SimulateOptions) -> Result<Exit, Trouble> {
+    options.shrinking.try_out()?;
     let SwarmOptions { seeds, from, jobs, stop_at_first } = options.swarm;
     let end = from.checked_add(seeds).ok_or_else(|| {
         invalid(
@@ -58,9 +59,9 @@ pub fn execute(options: &SimulateOptions) -> Result<Exit, Failure> {
     let mut smallest = None;
     if let (Some(first), false) = (tally.failures.first(), options.shrinking.no_shrink) {
         let scenario = runs::scenario(first.seed, &options.without);
-        match smallest::find(first.seed, scenario, &options.shrinking.out, || !interrupts.came()) {
+        match smallest::find(&Origin::seed(first.seed), scenario, &options.shrinking, || !interrupts.came()) {
             Ok(found) => smallest = Some(found),
-            Err(failure) => complain(&failure),
+            Err(Trouble { failure, .. }) => complain(&failure),
         }
     }
     interrupts.end_at_once_from_now();

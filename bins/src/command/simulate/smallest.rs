@@ -1,10 +1,10 @@
 //! From a seed that fails to something to read: owns the search for a small scenario that fails in the same way, and the
 //! three files it is left in. Decides nothing about what is smaller; that is `sim`'s.
 
+use super::files::{Trouble, try_directory, unwritable};
 use super::record::Record;
 use super::runs::{self, Breach};
 use super::summary;
-use crate::failures::unwritable;
 use crate::present::seeds::ShrinkBar;
 use clap::Args;
 use sim::scenario::Scenario;
@@ -16,7 +16,6 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::{cell::RefCell, fmt};
-use windrow_core::failure::Failure;
 
 /// Runs that shrinking may take: some tens of seconds, at the most a few minutes where every run goes on for long.
 const BUDGET_RUNS: usize = 5_000;
@@ -29,16 +28,53 @@ pub struct ShrinkOptions {
     #[arg(long)]
     pub no_shrink: bool,
 
-    /// Where the small scenario, its transcript and its diagram are left; created if it is not there
-    #[arg(long, value_name = "DIR", default_value = ".", conflicts_with = "no_shrink")]
-    pub out: PathBuf,
+    /// Where the small scenario, its transcript and its diagram are left; created if it is not there [default: .]
+    #[arg(long, value_name = "DIR", conflicts_with = "no_shrink")]
+    pub out: Option<PathBuf>,
+}
+
+impl ShrinkOptions {
+    /// Finds out at the start whether files can be left where they were asked for.
+    pub fn try_out(&self) -> Result<(), Trouble> {
+        self.out.as_deref().map_or(Ok(()), try_directory)
+    }
+
+    /// Where files are left, as a person would write it: no `./` before a name.
+    fn directory(&self) -> &Path {
+        self.out.as_deref().filter(|out| *out != Path::new(".")).unwrap_or(Path::new(""))
+    }
+}
+
+/// What is shrunk, and how what comes of it is called.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// For people.
+    name: String,
+    /// Of the files, before their endings.
+    stem: String,
+}
+
+impl Origin {
+    /// A seed.
+    pub fn seed(seed: u64) -> Origin {
+        Origin { name: format!("seed {seed}"), stem: format!("windrow-sim-{seed}") }
+    }
+
+    /// The scenario in a file; never would it be overwritten.
+    pub fn file(file: &Path) -> Origin {
+        let stem = match file.file_stem() {
+            Some(stem) if file != Path::new("-") => stem.to_string_lossy(),
+            Some(_) | None => "windrow-sim".into(),
+        };
+        Origin { name: file.to_string_lossy().into_owned(), stem: format!("{stem}-shrunk") }
+    }
 }
 
 /// A small scenario that fails, and where it was left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Smallest {
-    /// The seed it came from.
-    pub seed: u64,
+    /// What it came from.
+    pub name: String,
     /// What it breaks, and how large it is.
     pub what: String,
     /// How many runs it took.
@@ -54,14 +90,14 @@ pub struct Smallest {
 impl Smallest {
     /// The command that shows its run.
     pub fn replay(&self) -> String {
-        summary::replay_of_file(&self.scenario)
+        summary::replay_of_file(&self.scenario, &[])
     }
 }
 
 impl fmt::Display for Smallest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Smallest { seed, what, runs, scenario, transcript, diagram } = self;
-        writeln!(f, "seed {seed}, shrunk in {runs} runs: {what}")?;
+        let Smallest { name, what, runs, scenario, transcript, diagram } = self;
+        writeln!(f, "{name}, shrunk in {runs} runs: {what}")?;
         writeln!(f, "  scenario    {}", scenario.display())?;
         writeln!(f, "  transcript  {}", transcript.display())?;
         writeln!(f, "  diagram     {}", diagram.display())?;
@@ -69,16 +105,16 @@ impl fmt::Display for Smallest {
     }
 }
 
-/// Shrinks the scenario of a seed that fails and leaves in `out` what there is to read, until `is_wanted` says no more.
+/// Shrinks a scenario that fails and leaves what there is to read where the options say, until `is_wanted` says no more.
 pub fn find(
-    seed: u64,
+    origin: &Origin,
     scenario: Scenario,
-    out: &Path,
+    options: &ShrinkOptions,
     is_wanted: impl Fn() -> bool,
-) -> Result<Smallest, Failure> {
+) -> Result<Smallest, Trouble> {
     let run = |scenario: &Scenario| runs::run(scenario.clone(), Watch::default());
     let breach = Breach::of(&run(&scenario)).expect("it fails, as it did before");
-    let bar = ShrinkBar::new(seed, BUDGET_RUNS as u64);
+    let bar = ShrinkBar::new(&origin.name, BUDGET_RUNS as u64);
     let mut runs = 0;
     let fails = |candidate: &Scenario| {
         if !is_wanted() {
@@ -91,16 +127,17 @@ pub fn find(
     };
     let smallest = shrink(scenario, fails, BUDGET_RUNS);
     bar.clear();
-    write(seed, &smallest, runs as usize, out)
+    write(origin, &smallest, runs as usize, options.directory())
 }
 
-fn write(seed: u64, scenario: &Scenario, runs: usize, out: &Path) -> Result<Smallest, Failure> {
-    fs::create_dir_all(out).map_err(|error| unwritable(out, &error))?;
-    // As a person would write it: no `./` before a name.
-    let out = if out == Path::new(".") { Path::new("") } else { out };
-    let path = |ending: &str| out.join(format!("windrow-sim-{seed}.{ending}"));
+fn write(origin: &Origin, scenario: &Scenario, runs: usize, out: &Path) -> Result<Smallest, Trouble> {
+    if !out.as_os_str().is_empty() {
+        fs::create_dir_all(out).map_err(|error| unwritable("--out", out, &error))?;
+    }
+    let Origin { name, stem } = origin;
+    let path = |ending: &str| out.join(format!("{stem}.{ending}"));
     let mut smallest = Smallest {
-        seed,
+        name: name.clone(),
         what: String::new(),
         runs,
         scenario: path("ron"),
@@ -108,18 +145,20 @@ fn write(seed: u64, scenario: &Scenario, runs: usize, out: &Path) -> Result<Smal
         diagram: path("html"),
     };
     let text = scenario.to_text();
-    fs::write(&smallest.scenario, &text).map_err(|error| unwritable(&smallest.scenario, &error))?;
+    fs::write(&smallest.scenario, &text).map_err(|error| unwritable("--out", &smallest.scenario, &error))?;
 
     let (record, lines) = (Record::default(), Lines::create(&smallest.transcript));
     let result = runs::run(scenario.clone(), record.watch(Some(lines.transcript())));
     record.end();
     let breach = Breach::of(&result).expect("it fails, as it did before");
-    let name = format!("seed {seed}, shrunk");
-    lines.end(&summary::of_run(&name, &result)).map_err(|error| unwritable(&smallest.transcript, &error))?;
+    let name = format!("{name}, shrunk");
+    lines
+        .end(&summary::of_run(&name, scenario, &result))
+        .map_err(|error| unwritable("--out", &smallest.transcript, &error))?;
 
     let title = format!("{name}: {}", breach.invariant);
     let page = record.page(&title, &smallest.replay(), &text, &summary::broken_promises(&result));
-    fs::write(&smallest.diagram, page).map_err(|error| unwritable(&smallest.diagram, &error))?;
+    fs::write(&smallest.diagram, page).map_err(|error| unwritable("--out", &smallest.diagram, &error))?;
     smallest.what = format!("{} with {}", breach.invariant, summary::shape(scenario));
     Ok(smallest)
 }
@@ -170,25 +209,32 @@ mod tests {
         scenario
     }
 
+    fn options(out: &Path) -> ShrinkOptions {
+        ShrinkOptions { no_shrink: false, out: Some(out.into()) }
+    }
+
     #[test]
     fn what_fails_is_made_small_and_left_to_read() {
         let directory = tempfile::tempdir().unwrap();
         let out = directory.path().join("deep/in here");
-        let found = find(5, failing(), &out, || true).unwrap();
+        let found = find(&Origin::seed(5), failing(), &options(&out), || true).unwrap();
         let text = fs::read_to_string(&found.scenario).unwrap();
         let small = Scenario::from_text(&text).unwrap();
         assert_eq!(summary::shape(&small), "0 faults, 1 job, 1 worker, 0 lines of input");
         assert_eq!(
             found.what,
-            "a mistake is not glossed over with 0 faults, 1 job, 1 worker, 0 lines of input"
+            "what is visible is whole and right with 0 faults, 1 job, 1 worker, 0 lines of input"
         );
         assert!(found.runs > 5 && found.runs < 500, "{}", found.runs);
         let transcript = fs::read_to_string(&found.transcript).unwrap();
         assert!(transcript.contains("manager <- Begin"), "{transcript}");
         let last = transcript.lines().last().unwrap();
-        assert!(last.starts_with("seed 5, shrunk: a mistake is not glossed over: /shared/out"), "{last}");
+        assert!(
+            last.starts_with("seed 5, shrunk: what is visible is whole and right: /shared/out"),
+            "{last}"
+        );
         let page = fs::read_to_string(&found.diagram).unwrap();
-        assert!(page.contains("seed 5, shrunk: a mistake is") && page.contains(r#"["violation","#));
+        assert!(page.contains("seed 5, shrunk: what is visible is") && page.contains(r#"["violation","#));
         let told = found.to_string();
         assert!(told.ends_with("deep/in here/windrow-sim-5.ron' --transcript"), "{told}");
     }
@@ -196,14 +242,23 @@ mod tests {
     #[test]
     fn who_wants_no_more_gets_what_there_is() {
         let directory = tempfile::tempdir().unwrap();
-        let found = find(5, failing(), directory.path(), || false).unwrap();
+        let found = find(&Origin::seed(5), failing(), &options(directory.path()), || false).unwrap();
         assert_eq!(Scenario::from_text(&fs::read_to_string(found.scenario).unwrap()), Ok(failing()));
         assert_eq!(found.runs, 0);
     }
 
     #[test]
     fn a_directory_that_cannot_be_made_is_named() {
-        let failure = find(5, failing(), Path::new("/proc/none"), || false).unwrap_err();
-        assert!(failure.to_string().contains("/proc/none"), "{failure}");
+        let out = options(Path::new("/proc/none"));
+        let Trouble { failure, .. } = find(&Origin::seed(5), failing(), &out, || false).unwrap_err();
+        assert!(failure.to_string().contains("--out /proc/none"), "{failure}");
+    }
+
+    #[test]
+    fn files_are_named_after_what_was_shrunk() {
+        for (file, stem) in [("my.ron", "my-shrunk"), ("/a/my.ron", "my-shrunk"), ("-", "windrow-sim-shrunk")]
+        {
+            assert_eq!(Origin::file(Path::new(file)).stem, stem);
+        }
     }
 }

@@ -7,26 +7,29 @@ use sim::checker::NO_MACHINE_PANICS;
 use sim::probes::ALL;
 use sim::scenario::{FaultKind, Scenario};
 use sim::swarm::{Cost, Failure, Tally};
-use sim::world::Outcome;
+use sim::world::{Outcome, Struck};
 use std::collections::BTreeMap;
-use std::fmt::Display;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
-/// Missed branches that are named, at the most.
-const MISSED_NAMED_MAX: usize = 8;
+/// From so many seeds on, a swarm should have come by every rare branch: those that it missed are named.
+const MISSED_NAMED_SEEDS: u64 = 6_000;
 
 /// The command that runs a seed again and shows all of it.
 pub fn replay(seed: u64, without: &[FaultKind]) -> String {
-    let without: String = without.iter().map(|kind| format!(" --without {kind}")).collect();
-    format!("windrow sim --seed {seed}{without} --transcript")
+    format!("windrow sim --seed {seed}{} --transcript", left_out(without))
+}
+
+fn left_out(without: &[FaultKind]) -> String {
+    without.iter().map(|kind| format!(" --without {kind}")).collect()
 }
 
 /// The command that runs the scenario in a file and shows all of it.
-pub fn replay_of_file(path: &Path) -> String {
+pub fn replay_of_file(path: &Path, without: &[FaultKind]) -> String {
+    let without = left_out(without);
     let path = shell_words::quote(&String::from_utf8_lossy(path.as_os_str().as_bytes())).into_owned();
-    format!("windrow sim --scenario {path} --transcript")
+    format!("windrow sim --scenario {path}{without} --transcript")
 }
 
 /// A seed that failed: why, and below it how to see more.
@@ -58,8 +61,9 @@ pub fn shape(scenario: &Scenario) -> String {
 pub fn of_swarm(tally: &Tally, elapsed: Duration) -> String {
     let ms = milliseconds(elapsed);
     let mut lines = vec![
-        line("faults", &counts(&tally.faults)),
-        line("probes", &counts(&tally.probes)),
+        line("faults", &counts(&tally.faults, FaultKind::is_event)),
+        line("seeds with", &counts(&tally.faults, |kind| !kind.is_event())),
+        line("probes", &format!("{} of {} rare branches", tally.probes.len(), ALL.len())),
         line("missed", &missed(tally)),
         line("jobs", &format!("{} succeeded, {} failed", tally.jobs_succeeded, tally.jobs_failed)),
         line(
@@ -92,9 +96,10 @@ pub fn json(tally: &Tally, without: &[FaultKind], smallest: Option<&Smallest>, e
         let replay = replay(*seed, without);
         json!({ "seed": seed, "invariant": invariant, "detail": detail, "others": others, "replay": replay })
     });
+    let first = tally.failures.first().map(|failure| failure.seed);
     let smallest = smallest.map(|it| {
         json!({
-            "seed": it.seed, "scenario": it.scenario.to_string_lossy(),
+            "seed": first, "scenario": it.scenario.to_string_lossy(),
             "transcript": it.transcript.to_string_lossy(), "diagram": it.diagram.to_string_lossy(),
             "replay": it.replay(),
         })
@@ -116,12 +121,13 @@ pub fn json(tally: &Tally, without: &[FaultKind], smallest: Option<&Smallest>, e
     })
 }
 
-/// What came of one run, by its name.
-pub fn of_run(name: &str, result: &Result<Outcome, Panic>) -> String {
+/// What came of one run of a scenario, by its name.
+pub fn of_run(name: &str, scenario: &Scenario, result: &Result<Outcome, Panic>) -> String {
     let mut lines = Vec::new();
     if let Ok(outcome) = result {
         let Outcome { elapsed_us, events, steps, trace_hash, faults, .. } = outcome;
         lines.extend(faults.iter().map(|struck| format!("fault: {}", struck.text)));
+        lines.extend(not_struck(scenario, faults));
         lines.extend(outcome.job_reports().map(|report| match &report.failure {
             None => format!("job {} succeeded", report.job),
             Some(failure) => format!("job {} failed: {}", report.job, failure.cause),
@@ -146,13 +152,25 @@ pub fn broken_promises(result: &Result<Outcome, Panic>) -> Vec<String> {
     }
 }
 
-/// The rare branches that no seed came by: by name where they are few.
+/// The planned faults that had not struck when all jobs had ended, or found nothing to strike.
+fn not_struck(scenario: &Scenario, struck: &[Struck]) -> Option<String> {
+    let mut left: Vec<FaultKind> = scenario.faults.iter().map(|planned| planned.fault.kind()).collect();
+    let planned = left.len();
+    for Struck { kind, .. } in struck {
+        left.iter().position(|other| other == kind).map(|index| left.remove(index));
+    }
+    let names: Vec<&str> = left.iter().map(|kind| kind.name()).collect();
+    let count = names.len();
+    (count > 0).then(|| format!("{count} of {planned} planned faults did not strike: {}", names.join(", ")))
+}
+
+/// The rare branches that no seed came by: by name where they should have.
 fn missed(tally: &Tally) -> String {
     let missed: Vec<&str> = tally.missed().collect();
     match missed.len() {
         0 => String::new(),
-        few if few <= MISSED_NAMED_MAX => missed.join(", "),
-        many => format!("{many} of {} rare branches; more seeds come by more", ALL.len()),
+        _ if tally.seeds >= MISSED_NAMED_SEEDS => missed.join(", "),
+        count => format!("{count} of {} rare branches; more seeds come by more", ALL.len()),
     }
 }
 
@@ -160,8 +178,9 @@ fn line(name: &str, text: &str) -> String {
     if text.is_empty() { String::new() } else { format!("{name:<12} {text}") }
 }
 
-fn counts<K: Display>(counts: &BTreeMap<K, u64>) -> String {
-    let counts: Vec<String> = counts.iter().map(|(name, count)| format!("{count} {name}")).collect();
+fn counts(counts: &BTreeMap<FaultKind, u64>, is_wanted: impl Fn(FaultKind) -> bool) -> String {
+    let wanted = counts.iter().filter(|(kind, _)| is_wanted(**kind));
+    let counts: Vec<String> = wanted.map(|(kind, count)| format!("{count} {kind}")).collect();
     counts.join(", ")
 }
 
@@ -188,7 +207,8 @@ fn per_second(count: u64, ms: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sim::scenario::FaultKind;
+    use sim::scenario::{Fault, FaultKind, PlannedFault, Trigger};
+    use windrow_core::time::Time;
 
     fn tally() -> Tally {
         Tally {
@@ -199,7 +219,11 @@ mod tests {
                 detail: "left: 1\n right: 2".into(),
                 others: 2,
             }],
-            faults: BTreeMap::from([(FaultKind::CrashWorker, 3), (FaultKind::Reset, 1)]),
+            faults: BTreeMap::from([
+                (FaultKind::CrashWorker, 3),
+                (FaultKind::Reset, 1),
+                (FaultKind::Drift, 7),
+            ]),
             slowest_by_events: vec![Cost { amount: 900, seed: 4 }],
             slowest_by_wall: vec![Cost { amount: 1_500, seed: 4 }, Cost { amount: 10, seed: 5 }],
             simulated_us: 9_000_000,
@@ -228,7 +252,10 @@ mod tests {
 
     #[test]
     fn a_file_is_named_as_a_shell_reads_it() {
-        assert_eq!(replay_of_file(Path::new("a b.ron")), "windrow sim --scenario 'a b.ron' --transcript");
+        assert_eq!(
+            replay_of_file(Path::new("a b.ron"), &[]),
+            "windrow sim --scenario 'a b.ron' --transcript"
+        );
     }
 
     #[test]
@@ -243,9 +270,10 @@ mod tests {
     #[test]
     fn the_summary_ends_with_the_line_for_programs() {
         let summary = of_swarm(&tally(), Duration::from_secs(3));
-        let lines: Vec<&str> = summary.lines().filter(|line| !line.starts_with("probes")).collect();
         let expected = "\
 faults       3 crash-worker, 1 reset
+seeds with   7 drift
+probes       HIT of ALL rare branches
 missed       MISSED
 jobs         600 succeeded, 40 failed
 world        9 simulated s (3 in a second), 1000 events, 2000 steps
@@ -253,7 +281,11 @@ most events  seed 4 (900)
 slowest      seed 4 (2 ms), seed 5 (1 ms)
 500 seeds, 1 failures, 166 seeds/s";
         let missed: Vec<&str> = tally().missed().collect();
-        assert_eq!(lines.join("\n"), expected.replace("MISSED", &missed.join(", ")));
+        let count = format!("{} of ALL rare branches; more seeds come by more", missed.len());
+        let expected = expected.replace("MISSED", &count).replace("HIT", &(ALL.len() - 2).to_string());
+        assert_eq!(summary, expected.replace("ALL", &ALL.len().to_string()));
+        let enough = of_swarm(&Tally { seeds: 6_000, ..tally() }, Duration::from_secs(3));
+        assert!(enough.contains(&format!("\nmissed       {}\n", missed.join(", "))), "{enough}");
         assert_eq!(
             of_swarm(&Tally::default(), Duration::ZERO).lines().last(),
             Some("0 seeds, 0 failures, 0 seeds/s")
@@ -263,7 +295,7 @@ slowest      seed 4 (2 ms), seed 5 (1 ms)
     #[test]
     fn json_has_the_failures_with_their_replay() {
         let smallest = Smallest {
-            seed: 7,
+            name: "seed 7".into(),
             what: String::new(),
             runs: 3,
             scenario: "x/y.ron".into(),
@@ -274,13 +306,27 @@ slowest      seed 4 (2 ms), seed 5 (1 ms)
         assert_eq!((&json["seeds"], &json["seeds_per_second"]), (&500.into(), &500.into()));
         assert_eq!(json["failures"][0]["replay"], "windrow sim --seed 7 --transcript");
         assert_eq!(json["faults"]["crash-worker"], 3);
-        assert_eq!(json["shrunk"]["scenario"], "x/y.ron");
+        assert_eq!((&json["shrunk"]["scenario"], &json["shrunk"]["seed"]), (&"x/y.ron".into(), &7.into()));
         assert_eq!(super::json(&tally(), &[], None, Duration::ZERO)["shrunk"], Value::Null);
     }
 
     #[test]
     fn a_run_without_a_broken_promise_says_so() {
-        let outcome = super::super::runs::run(Scenario::from_seed(1), sim::world::Watch::default());
-        assert!(of_run("this", &outcome).ends_with("\nthis: every promise was kept"));
+        let scenario = Scenario::from_seed(1);
+        let outcome = super::super::runs::run(scenario.clone(), sim::world::Watch::default());
+        assert!(of_run("this", &scenario, &outcome).ends_with("\nthis: every promise was kept"));
+    }
+
+    #[test]
+    fn faults_that_did_not_strike_are_told() {
+        let mut scenario = Scenario::from_seed(1);
+        let planned = |fault| PlannedFault { trigger: Trigger::At { us: 0 }, fault };
+        scenario.faults =
+            vec![planned(Fault::HalfOpen), planned(Fault::FlipOnWire), planned(Fault::HalfOpen)];
+        let struck = Struck { at: Time::ZERO, kind: FaultKind::HalfOpen, text: String::new() };
+        let told = not_struck(&scenario, &[struck.clone()]);
+        assert_eq!(told.as_deref(), Some("2 of 3 planned faults did not strike: flip-on-wire, half-open"));
+        scenario.faults.truncate(1);
+        assert_eq!(not_struck(&scenario, &[struck]), None);
     }
 }

@@ -91,11 +91,14 @@ impl Seeds {
 
 fn ran(seed: u64, without: &[FaultKind]) -> Ran {
     let begun = Instant::now();
-    let result =
-        runs::run(runs::scenario(seed, without), Watch::default()).map_err(|panic| panic.to_string());
+    let scenario = runs::scenario(seed, without);
+    let properties = scenario.properties();
+    let result = runs::run(scenario, Watch::default()).map_err(|panic| panic.to_string());
     let wall_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
     let trace_hash = result.as_ref().ok().map(|outcome| outcome.trace_hash);
-    Ran { seed, trace_hash, tally: Tally::of(seed, &result, wall_us) }
+    let mut tally = Tally::of(seed, &result, wall_us);
+    tally.faults.extend(properties.into_iter().map(|kind| (kind, 1)));
+    Ran { seed, trace_hash, tally }
 }
 
 #[cfg(test)]
