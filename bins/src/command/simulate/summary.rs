@@ -324,7 +324,7 @@ slowest      seed 4 (2 ms), seed 5 (1 ms)
         scenario.faults =
             vec![planned(Fault::HalfOpen), planned(Fault::FlipOnWire), planned(Fault::HalfOpen)];
         let struck = Struck { at: Time::ZERO, kind: FaultKind::HalfOpen, text: String::new() };
-        let told = not_struck(&scenario, &[struck.clone()]);
+        let told = not_struck(&scenario, std::slice::from_ref(&struck));
         assert_eq!(told.as_deref(), Some("2 of 3 planned faults did not strike: flip-on-wire, half-open"));
         scenario.faults.truncate(1);
         assert_eq!(not_struck(&scenario, &[struck]), None);
