@@ -4,7 +4,7 @@
 //! A file is written as `net` writes it: a snapshot alone into a new one, after which older ones are removed; other records
 //! in groups. A death in the middle of a write leaves any part of the group, with what lies between perhaps never written.
 
-use crate::stream::{Ratio, Stream};
+use crate::stream::Stream;
 use std::collections::{BTreeMap, VecDeque};
 use windrow_core::ids::Sequence;
 use windrow_core::manager::jobs::Jobs;
