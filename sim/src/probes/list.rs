@@ -32,7 +32,7 @@ pub const ALL: &[Probe] = &[
     within_reach("a cancellation comes too late"),
     within_reach("a key comes twice"),
     within_reach("who asks late hears the end"),
-    out_of_reach("a job is asked for that nobody knows", "a Manager forgets a job after a thousand others"),
+    within_reach("a job is asked for that nobody knows"),
     // core/src/manager/fates.rs
     within_reach("a success of an attempt given up for lost counts"),
     within_reach("a failure matters to nobody"),
