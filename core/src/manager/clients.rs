@@ -116,7 +116,7 @@ impl Manager {
         let is_of_use = |worker: &Incarnation| !execution.excluded.contains(worker);
         let workers = self.registry.by_gathering().filter(is_of_use).count() as u32;
         let count =
-            |tasks: &super::execution::Tasks| TaskCount { total: tasks.total, running: 0, done: tasks.done };
+            |tasks: &super::tasks::Tasks| TaskCount { total: tasks.total, running: 0, done: tasks.done };
         let is_given_up = self.jobs.active(job).is_some_and(|durable| durable.failure.is_some());
         let mut progress = JobProgress {
             job,

@@ -4,9 +4,10 @@
 //! before the first of its files takes its final name; from then on nothing cancels it.
 
 use super::commit::{Errand, Progress};
-use super::execution::{Stage, Tasks};
+use super::execution::Stage;
 use super::files::{FileAnswer, FileRequest};
 use super::journal::Record;
+use super::tasks::Tasks;
 use super::{Effect, Manager};
 use crate::failure::{Cause, Failure};
 use crate::ids::{JobId, OperationId, TaskId};

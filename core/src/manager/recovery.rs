@@ -5,9 +5,10 @@
 //! earlier epoch live on only where they are adopted here (Google paper, 3.3, "Master Failure", without its abort).
 
 use super::commit::Errand;
-use super::execution::{AttemptStage, Execution, Stage, Tasks};
+use super::execution::{AttemptStage, Execution, Stage};
 use super::files::FileRequest;
 use super::jobs::{Job, Phase};
+use super::tasks::Tasks;
 use super::{Manager, ManagerTimer};
 use crate::ids::{AttemptId, ConnectionId, Incarnation, JobId, TaskId};
 use crate::job::Staging;

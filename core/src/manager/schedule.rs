@@ -5,8 +5,9 @@
 //! again. Jobs are served first in, first out.
 
 use super::Manager;
-use super::execution::{AttemptStage, Execution, Tasks};
+use super::execution::{AttemptStage, Execution};
 use super::jobs::Job;
+use super::tasks::Tasks;
 use crate::ids::{AttemptId, Incarnation, JobId, Partition, TaskId};
 use crate::limits::FETCHING_PER_SLOT;
 use crate::wire::message::{JobOrder, LaunchOrder, TaskOrder, ToWorker};
