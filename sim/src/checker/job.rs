@@ -110,6 +110,7 @@ pub fn one_key_is_one_job(evidence: &Evidence<'_>, job: usize) -> Option<Violati
             ClientReport::Accepted(job) => Some(*job),
             ClientReport::Waiting(_)
             | ClientReport::Progress(_)
+            | ClientReport::AttemptFailed(_)
             | ClientReport::Ended(_)
             | ClientReport::ShutDown { .. }
             | ClientReport::Failed(_) => None,
@@ -141,6 +142,7 @@ pub fn every_user_hears_the_end(evidence: &Evidence<'_>, job: usize) -> Option<V
                 ClientReport::Waiting(_)
                 | ClientReport::Accepted(_)
                 | ClientReport::Progress(_)
+                | ClientReport::AttemptFailed(_)
                 | ClientReport::ShutDown { .. },
             )
             | None => false,
@@ -163,6 +165,7 @@ pub fn a_failure_can_be_read(evidence: &Evidence<'_>, job: usize) -> Option<Viol
         ClientReport::Waiting(failure) => Some(failure),
         ClientReport::Accepted(_)
         | ClientReport::Progress(_)
+        | ClientReport::AttemptFailed(_)
         | ClientReport::Ended(_)
         | ClientReport::ShutDown { .. }
         | ClientReport::Failed(_) => None,
@@ -230,6 +233,7 @@ fn refusals<'a>(
             ClientReport::Waiting(_)
             | ClientReport::Accepted(_)
             | ClientReport::Progress(_)
+            | ClientReport::AttemptFailed(_)
             | ClientReport::Ended(_)
             | ClientReport::ShutDown { .. },
         )
