@@ -44,6 +44,7 @@ impl Stage {
             split_bytes: 1,
             directory: PathBytes::from("/"),
             environment: Vec::new(),
+            accepts_nondeterminism: false,
             sync: true,
         };
         Stage::new(ClientTask::Submit { key: SubmissionKey(8), specification })
@@ -147,6 +148,7 @@ fn ended() -> ToClient {
         maps: 1,
         reduces: 1,
         attempts_failed: 0,
+        maps_remade_differently: 0,
         counters: Counters::default(),
         elapsed_us: 1,
     })
