@@ -1,7 +1,9 @@
 //! Values of options: owns how sizes, durations and counts are read, and what is said of those that cannot be.
 
 use bytesize::ByteSize;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use std::time::Duration;
+use windrow_core::job::Priority;
 
 /// How the help explains sizes.
 pub const SIZES: &str =
@@ -27,6 +29,14 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         long if long > Duration::from_secs(24 * 3600) => Err("it must be at most 1day".into()),
         duration => Ok(duration),
     }
+}
+
+/// Reads a priority by its name.
+pub fn priority() -> impl TypedValueParser<Value = Priority> {
+    PossibleValuesParser::new(Priority::ALL.map(Priority::name)).map(|name| {
+        let named = |priority: &Priority| priority.name() == name;
+        Priority::ALL.into_iter().find(named).expect("only these names are possible")
+    })
 }
 
 #[cfg(test)]

@@ -122,6 +122,11 @@ pub struct AttemptId {
 }
 
 impl AttemptId {
+    /// The least of all ids of a job's attempts.
+    pub const fn first_of(job: JobId) -> AttemptId {
+        AttemptId { job, task: TaskId::Map(0), epoch: Epoch(0), number: 0 }
+    }
+
     /// A name fit for a file: letters, digits and hyphens, different for every attempt of the job.
     pub fn file_stem(&self) -> alloc::string::String {
         let AttemptId { task, epoch, number, .. } = self;

@@ -2,6 +2,10 @@
 //!
 //! Plain data. The plan depends on the specification and the input alone, never on workers or slots.
 
+mod priority;
+
+pub use priority::Priority;
+
 use crate::failure::Failure;
 use crate::ids::{AttemptId, JobId};
 use crate::shown::Quoted;
@@ -112,6 +116,8 @@ pub struct JobSpecification {
     pub environment: Vec<(PathBytes, PathBytes)>,
     /// Whether output files and directories are synced before the job counts as done.
     pub sync: bool,
+    /// Its weight beside other jobs.
+    pub priority: Priority,
 }
 
 /// A job's staging directory: a hidden sibling of its output, of this job alone, in which only the Manager deletes.
@@ -162,6 +168,7 @@ impl JobSpecification {
             directory: self.directory.clone(),
             environment: self.environment.clone(),
             sync: self.sync,
+            priority: self.priority,
         }
     }
 }

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::thread::JoinHandle;
 use windrow_core::client::{ClientConfig, ClientReport, ClientTask};
 use windrow_core::failure::{Cause, ExitStatus, Failure};
-use windrow_core::job::{CommandLine, JobReport, JobSpecification, PathBytes};
+use windrow_core::job::{CommandLine, JobReport, JobSpecification, PathBytes, Priority};
 
 fn path(path: &Path) -> PathBytes {
     PathBytes(path.as_os_str().as_bytes().to_vec())
@@ -37,6 +37,7 @@ fn word_count(directory: &Path, output: &str) -> JobSpecification {
         directory: path(directory),
         environment: vec![("LC_ALL".into(), "C".into())],
         sync: false,
+        priority: Priority::Normal,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::stream::{Ratio, Stream};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use windrow_core::failure::{ExitStatus, OsErrorKind};
-use windrow_core::job::{JobSpecification, PathBytes};
+use windrow_core::job::{JobSpecification, PathBytes, Priority};
 use windrow_core::limits::{BLOCK_BYTES, SORT_BYTES_MIN};
 use windrow_core::time::{MILLISECOND_US, SECOND_US};
 
@@ -68,6 +68,8 @@ pub struct JobSetting {
     pub split_bytes: u64,
     /// Whether output is synced.
     pub sync: bool,
+    /// Its weight beside other jobs.
+    pub priority: Priority,
     /// What its user gets wrong, so that it cannot be run.
     pub mistake: Option<Mistake>,
 }
@@ -120,6 +122,7 @@ impl JobSetting {
             directory: HOME.into(),
             environment: Vec::new(),
             sync: self.sync,
+            priority: self.priority,
         }
     }
 }
@@ -127,7 +130,12 @@ impl JobSetting {
 /// The jobs of a seed, with programs and users that fail as far as `kinds` says.
 pub fn from_seed(seed: u64, kinds: &BTreeSet<FaultKind>) -> Vec<JobSetting> {
     let count = Stream::new(seed, "workload").between(1, 2);
-    (0..count).map(|index| job(&mut Stream::new(seed, &format!("job {index}")), index, kinds)).collect()
+    let stream = |name: &str, index| Stream::new(seed, &format!("{name} {index}"));
+    let job = |index| JobSetting {
+        priority: *stream("priority of job", index).pick(&Priority::ALL),
+        ..job(&mut stream("job", index), index, kinds)
+    };
+    (0..count).map(job).collect()
 }
 
 fn job(stream: &mut Stream, index: u64, kinds: &BTreeSet<FaultKind>) -> JobSetting {
@@ -166,6 +174,7 @@ fn job(stream: &mut Stream, index: u64, kinds: &BTreeSet<FaultKind>) -> JobSetti
         reducers,
         split_bytes,
         sync: stream.chance(Ratio::one_in(2)),
+        priority: Priority::Normal,
         mistake: None,
         files,
     };

@@ -8,12 +8,13 @@ use crate::interrupts::Interrupts;
 use crate::options::{ClusterOptions, JobOptions};
 use crate::present::{Outcome, Presenter};
 use crate::specification::specification;
-use crate::{host, servers};
+use crate::{host, servers, values};
 use clap::Args;
 use net::Link;
 use std::net::SocketAddr;
 use std::path::Path;
 use windrow_core::failure::Failure;
+use windrow_core::job::{JobSpecification, Priority};
 
 /// The options of `windrow submit`.
 #[derive(Clone, Debug, Args)]
@@ -28,13 +29,20 @@ pub struct SubmitOptions {
     /// The job.
     #[command(flatten)]
     pub job: JobOptions,
+
+    /// What the job weighs beside others
+    ///
+    /// While several jobs could use the same slots, each gets its part of them: one of high priority four times that of a
+    /// normal one, which gets four times that of a low one. None waits for ever.
+    #[arg(long, default_value = Priority::Normal.name(), value_parser = values::priority(), help_heading = "Cluster")]
+    pub priority: Priority,
 }
 
 /// Submits the job and tells how it ended.
 pub fn execute(options: &SubmitOptions) -> Exit {
     servers::log_if_asked();
     let interrupts = Interrupts::watch();
-    let SubmitOptions { cluster, job } = options;
+    let SubmitOptions { cluster, job, .. } = options;
     let address = cluster.address();
     let port = address.as_ref().map_or(MANAGER_PORT, SocketAddr::port);
     let mut presenter = Presenter::of_submit(job.reporting, &cluster.manager, port);
@@ -48,9 +56,10 @@ fn submit(
     interrupts: &Interrupts,
     presenter: &mut Presenter,
 ) -> Result<Outcome, Failure> {
-    let SubmitOptions { cluster, job } = options;
+    let SubmitOptions { cluster, job, priority } = options;
     let directory = host::current_directory().map_err(|error| work_directory(Path::new("."), &error))?;
-    let specification = specification(job, &directory, None, true)?;
+    let specification =
+        JobSpecification { priority: *priority, ..specification(job, &directory, None, true)? };
     let place =
         Place { cluster: &cluster.cluster, address: address?, name: &cluster.manager, link: Link::Tcp };
     Ok(follow_job(place, specification, interrupts, presenter))

@@ -47,6 +47,7 @@ fn a_job_has_good_defaults() {
             directory: "/home/ada".into(),
             environment: vec![],
             sync: true,
+            priority: Priority::Normal,
         }
     );
 }

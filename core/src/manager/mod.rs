@@ -17,6 +17,7 @@ mod recovery;
 mod registry;
 mod schedule;
 mod sessions;
+mod shares;
 mod tasks;
 
 #[cfg(test)]

@@ -54,6 +54,7 @@ impl Manager {
     pub(super) fn recover(&mut self) {
         for (job, durable) in self.jobs.all_active() {
             self.executions.insert(job, Execution::recovered(durable, self.now));
+            self.attempts.shares.join(job, durable.specification.priority);
         }
         if !self.executions.is_empty() {
             self.take_up_jobs();

@@ -17,6 +17,8 @@ pub struct Registry {
     sessions: BTreeMap<SessionId, Incarnation>,
     by_free_slots: BTreeSet<(u32, Incarnation)>,
     by_gathering: BTreeSet<(u32, Incarnation)>,
+    /// Slots of all to which tasks may be given.
+    slots: u64,
     last_session: u64,
 }
 
@@ -209,6 +211,11 @@ impl Registry {
         self.by_gathering.iter().map(|(_, incarnation)| *incarnation)
     }
 
+    /// Slots of all workers that may be given tasks.
+    pub fn slots(&self) -> u64 {
+        self.slots
+    }
+
     /// How many workers are linked, but were not heard though there was time enough.
     pub fn count_unheard(&self, now: Time) -> u32 {
         let is_unheard = |worker: &&Worker| {
@@ -222,12 +229,14 @@ impl Registry {
         if let Some(worker) = &slot {
             self.by_free_slots.remove(&(worker.free_slots(), incarnation));
             self.by_gathering.remove(&(gathering_load(worker), incarnation));
+            self.slots -= if worker.is_eligible() { u64::from(worker.slots) } else { 0 };
         }
         change(&mut slot);
         if let Some(worker) = slot {
             if worker.is_eligible() {
                 self.by_free_slots.insert((worker.free_slots(), incarnation));
                 self.by_gathering.insert((gathering_load(&worker), incarnation));
+                self.slots += u64::from(worker.slots);
             }
             self.workers.insert(incarnation, worker);
         }
@@ -240,15 +249,17 @@ impl Registry {
             assert_eq!(self.workers[incarnation].session, *session, "a session leads to its worker");
         }
         let eligible = self.workers.iter().filter(|(_, worker)| worker.is_eligible());
-        let mut count = 0;
+        let (mut count, mut slots) = (0, 0);
         for (incarnation, worker) in eligible {
             count += 1;
+            slots += u64::from(worker.slots);
             assert!(
                 self.by_free_slots.contains(&(worker.free_slots(), *incarnation)),
                 "eligible workers are in order"
             );
             assert!(self.by_gathering.contains(&(gathering_load(worker), *incarnation)), "in both orders");
         }
+        assert_eq!(slots, self.slots, "their slots are counted");
         assert_eq!((count, count), (self.by_free_slots.len(), self.by_gathering.len()), "and no others");
     }
 }

@@ -7,6 +7,7 @@ use sim::process::UserFunction;
 use sim::scenario::{ManagerSetting, Pace, Scenario, WorkerSetting};
 use sim::stream::Span;
 use sim::workload::{InputText, JobSetting, PATIENCE_US};
+use windrow_core::job::Priority;
 use windrow_core::time::{MILLISECOND_US, SECOND_US};
 
 /// For how long a silent worker counts as alive.
@@ -61,6 +62,7 @@ fn job(reducers: u32) -> JobSetting {
         reducers,
         split_bytes: 64,
         sync: true,
+        priority: Priority::Normal,
         mistake: None,
     }
 }

@@ -6,7 +6,7 @@ use sim::process::UserFunction;
 use sim::stream::Ratio;
 use sim::workload::{InputText, JobSetting, Mistake, PATIENCE_US};
 use windrow_core::failure::{ExitStatus, OsErrorKind};
-use windrow_core::job::PathBytes;
+use windrow_core::job::{PathBytes, Priority};
 
 use crate::strategy::{beginning_us, duration_us};
 
@@ -51,6 +51,7 @@ pub fn jobs() -> impl Strategy<Value = JobSetting> {
                 reducers,
                 split_bytes: split_bytes.max(total_bytes / SPLITS_MAX),
                 sync,
+                priority: Priority::Normal,
                 mistake,
             };
             if job.hangs() {

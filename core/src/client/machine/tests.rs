@@ -3,7 +3,7 @@
 use super::*;
 use crate::ids::SubmissionKey;
 use crate::job::{
-    CommandLine, Counters, JobPhase, JobProgress, JobReport, JobSpecification, PathBytes, TaskCount,
+    CommandLine, Counters, JobPhase, JobProgress, JobReport, JobSpecification, PathBytes, Priority, TaskCount,
 };
 use crate::time::SECOND_US;
 use crate::wire::Connection;
@@ -45,6 +45,7 @@ impl Stage {
             directory: PathBytes::from("/"),
             environment: Vec::new(),
             sync: true,
+            priority: Priority::Normal,
         };
         Stage::new(ClientTask::Submit { key: SubmissionKey(8), specification })
     }

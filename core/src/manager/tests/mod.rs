@@ -5,6 +5,7 @@ mod dealing;
 mod jobs;
 mod recovering;
 mod returning;
+mod sharing;
 mod told;
 mod workers;
 
@@ -14,7 +15,7 @@ use crate::ids::{
 };
 use crate::job::{
     CommandLine, Counters, FileIdentity, InputFile, JobProgress, JobReport, JobSpecification, PathBytes,
-    ProgramRole,
+    Priority, ProgramRole,
 };
 use crate::machine::{Action, Event, Machine, NetworkAction, NetworkEvent, Node};
 use crate::manager::files::{FileAnswer, FileRequest};
@@ -206,7 +207,13 @@ impl Stage {
 
     /// A job of so many one-byte splits whose tasks may be launched.
     fn job(&mut self, client: ConnectionId, maps: u64, reducers: u32) -> Vec<String> {
-        let mut lines = self.submit(client, reducers);
+        self.prepare(client, specification(reducers), maps)
+    }
+
+    /// A job whose input is so many splits, and whose tasks may be launched.
+    fn prepare(&mut self, client: ConnectionId, specification: JobSpecification, maps: u64) -> Vec<String> {
+        let key = SubmissionKey(self.accepted);
+        let mut lines = self.say(client, &FromClient::Submit { key, specification });
         lines.extend(self.settle());
         for answer in [
             FileAnswer::Found(false),
@@ -377,6 +384,7 @@ fn specification(reducers: u32) -> JobSpecification {
         directory: PathBytes::from("/"),
         environment: vec![],
         sync: true,
+        priority: Priority::Normal,
     }
 }
 

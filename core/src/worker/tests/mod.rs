@@ -10,7 +10,7 @@ use super::*;
 use crate::data::run::Segment;
 use crate::failure::{Cause, Failure};
 use crate::ids::{Epoch, Partition, SessionId, TaskId};
-use crate::job::{CommandLine, FileIdentity, InputFile, JobSpecification, Split, Staging};
+use crate::job::{CommandLine, FileIdentity, InputFile, JobSpecification, Priority, Split, Staging};
 use crate::machine::NetworkAction;
 use crate::time::SECOND_US;
 use crate::wire::message::{
@@ -212,6 +212,7 @@ fn launch_of_job(task: TaskId, reducers: u32) -> ToWorker {
         directory: PathBytes::from("/home/ada"),
         environment: Vec::from([(PathBytes::from("LANG"), PathBytes::from("C"))]),
         sync: true,
+        priority: Priority::Normal,
     };
     let identity = FileIdentity { inode: 1, size_bytes: 1, modified_ns: 1 };
     let order = match task {
