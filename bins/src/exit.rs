@@ -61,6 +61,9 @@ impl From<&Failure> for Exit {
             | Cause::ProgramStoppedReading { .. }
             | Cause::RecordTooLong { .. }
             | Cause::Killed
+            | Cause::UnknownJob { .. }
+            | Cause::UnknownWorker { .. }
+            | Cause::KeyTaken { .. }
             | Cause::Invalid { .. } => Exit::Failed,
             Cause::InputNotFound { .. }
             | Cause::InputUnreadable { .. }

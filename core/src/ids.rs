@@ -2,6 +2,7 @@
 //!
 //! An [`AttemptId`] never repeats, whatever dies: it carries the Manager's epoch.
 
+use crate::digest::digest;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +56,13 @@ id!(
     /// A submission, drawn by the client: the same key twice is the same job.
     SubmissionKey(u64)
 );
+
+impl SubmissionKey {
+    /// The key that a user named.
+    pub fn named(name: &str) -> SubmissionKey {
+        SubmissionKey(digest(name.as_bytes()))
+    }
+}
 
 /// A stream connection, as one machine and its driver call it.
 ///

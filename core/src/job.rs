@@ -6,9 +6,11 @@ mod priority;
 
 pub use priority::Priority;
 
+use crate::digest::digest;
 use crate::failure::Failure;
 use crate::ids::{AttemptId, JobId};
 use crate::shown::Quoted;
+use crate::wire::frame;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -154,6 +156,11 @@ impl Staging {
 }
 
 impl JobSpecification {
+    /// Tells it from another that came under the same key.
+    pub fn digest(&self) -> u64 {
+        digest(&frame::encode(self))
+    }
+
     /// The same without its inputs, which may be many: what a single task needs to know.
     #[must_use]
     pub fn without_inputs(&self) -> JobSpecification {

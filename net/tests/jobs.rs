@@ -100,7 +100,7 @@ fn ask(cluster: &str, manager: SocketAddr, link: Link, task: ClientTask) -> Clie
 }
 
 fn submit(cluster: &str, manager: SocketAddr, link: Link, specification: JobSpecification) -> JobReport {
-    let task = ClientTask::Submit { key: entropy::submission_key(), specification };
+    let task = ClientTask::Submit { key: entropy::submission_key(), specification, is_detached: false };
     match ask(cluster, manager, link, task) {
         ClientReport::Ended(report) => report,
         report => panic!("{report:?}"),
@@ -161,7 +161,7 @@ fn a_cancelled_job_ends_its_programs_and_shows_nothing() {
         manager: cluster.address(),
         manager_name: "here".into(),
         patience_us: 5_000_000,
-        task: ClientTask::Submit { key: entropy::submission_key(), specification },
+        task: ClientTask::Submit { key: entropy::submission_key(), specification, is_detached: false },
         seed: entropy::seed(),
     };
     let mut ended = None;

@@ -93,6 +93,7 @@ impl Manager {
             tasks.avoid(index, holder);
         }
         failure.attempts_failed = failures.total();
+        self.failed_attempts.keep(failure.clone());
         let is_final = match fault {
             Fault::Job => true,
             Fault::Program => failures.program >= ATTEMPTS_PER_TASK,
@@ -166,7 +167,7 @@ impl Manager {
     }
 
     /// Lets an attempt's task wait for another, unless it has one or needs none.
-    fn wait_again(&mut self, id: AttemptId) {
+    pub(super) fn wait_again(&mut self, id: AttemptId) {
         let is_executed = self.attempts.of_task(id.job, id.task).any(|(_, attempt)| !attempt.is_killed);
         if is_executed || !self.is_wanted(id.job, id.task) {
             return;

@@ -3,7 +3,9 @@
 
 mod clients;
 mod commit;
+mod drain;
 mod execution;
+mod failed_attempts;
 mod fates;
 pub mod files;
 mod invariants;
@@ -15,6 +17,7 @@ mod peers;
 mod plan;
 mod recovery;
 mod registry;
+mod reports;
 mod schedule;
 mod sessions;
 mod shares;
@@ -34,6 +37,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 use execution::{Attempts, Execution};
+use failed_attempts::FailedAttempts;
 use files::{FileAnswer, FileRequest};
 use jobs::Jobs;
 use journal::{Journal, Record};
@@ -115,6 +119,7 @@ pub struct Manager {
     jobs: Jobs,
     executions: BTreeMap<JobId, Execution>,
     attempts: Attempts,
+    failed_attempts: FailedAttempts,
     inventories: BTreeMap<Incarnation, Vec<AttemptId>>,
     journal: Journal<Effect>,
     timers: Timers<ManagerTimer>,
@@ -145,6 +150,7 @@ impl Manager {
             jobs,
             executions: BTreeMap::new(),
             attempts: Attempts::default(),
+            failed_attempts: FailedAttempts::default(),
             inventories: BTreeMap::new(),
             journal: Journal::default(),
             timers: Timers::default(),

@@ -101,6 +101,10 @@ impl Manager {
     ) -> Verdict {
         let has_room = self.registry.get(holder).is_some_and(|worker| worker.free_slots() > 0);
         let (runs, is_of_another_life) = (stage == AttemptStage::Running, id.epoch < self.config.epoch);
+        if !runs && self.jobs.is_draining(holder) {
+            probe!("a drained worker gathers no more");
+            return Verdict::Drop;
+        }
         if !is_of_another_life || self.attempts.get(id).is_some() || (runs && !has_room) {
             probe!("an attempt that is not known is dropped");
             return Verdict::Drop;

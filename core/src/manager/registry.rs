@@ -1,7 +1,7 @@
 //! Who the workers are: owns each one's session, its link and how much of it is in use.
 //!
 //! Decides nothing about tasks. Invariant: a session number belongs to one worker; a worker is in the order of free slots
-//! exactly while tasks may be given to it, that is while it is linked, has told its inventory, and was heard.
+//! exactly while tasks may be given to it, that is while it is linked, has told its inventory, was heard, and is not drained.
 
 use crate::ids::{ConnectionId, Incarnation, SessionId};
 use crate::limits::UNHEARD_US;
@@ -35,6 +35,8 @@ pub struct Worker {
     pub session: SessionId,
     /// How it can be spoken to.
     pub link: Link,
+    /// Whether it is given nothing new.
+    pub is_draining: bool,
     /// Whether a heartbeat of the present session has arrived.
     pub heard: bool,
     /// The greatest number of a heartbeat of the present session.
@@ -58,6 +60,8 @@ pub struct Registration {
     pub shuffle_address: Option<SocketAddr>,
     /// How it can be spoken to.
     pub connection: ConnectionId,
+    /// Whether it is given nothing new.
+    pub is_draining: bool,
     /// When this is.
     pub registered_at: Time,
     /// When it is taken for gone if it stays silent.
@@ -92,7 +96,7 @@ impl Link {
 
 impl Worker {
     fn is_eligible(&self) -> bool {
-        self.heard && matches!(self.link, Link::Open(_))
+        self.heard && !self.is_draining && matches!(self.link, Link::Open(_))
     }
 
     /// Slots without an attempt.
@@ -119,8 +123,15 @@ impl Registry {
         incarnation: Incarnation,
         registration: Registration,
     ) -> (SessionId, Option<Link>) {
-        let Registration { host, slots, shuffle_address, connection, registered_at, lease_until } =
-            registration;
+        let Registration {
+            host,
+            slots,
+            shuffle_address,
+            connection,
+            is_draining,
+            registered_at,
+            lease_until,
+        } = registration;
         self.last_session += 1;
         let session = SessionId(self.last_session);
         let before = self.workers.get(&incarnation).map(|worker| (worker.session, worker.link));
@@ -135,6 +146,7 @@ impl Registry {
             shuffle_address,
             session,
             link,
+            is_draining,
             heard: false,
             sequence: 0,
             registered_at,

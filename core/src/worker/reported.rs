@@ -80,7 +80,13 @@ pub(super) fn bound_cause(cause: &mut Cause) {
             bound_text(what);
             bound_text(remedy);
         }
-        Cause::TooManySplits { splits: _ }
+        Cause::UnknownWorker { worker, known, others: _ } => {
+            bound_text(worker);
+            known.clear();
+        }
+        Cause::UnknownJob { job: _, known, others: _ } => known.clear(),
+        Cause::KeyTaken { job: _ }
+        | Cause::TooManySplits { splits: _ }
         | Cause::RecordTooLong { role: _, limit_bytes: _ }
         | Cause::RunCorrupt { map: _ }
         | Cause::WorkerLost

@@ -111,6 +111,8 @@ pub fn one_key_is_one_job(evidence: &Evidence<'_>, job: usize) -> Option<Violati
             ClientReport::Waiting(_)
             | ClientReport::Progress(_)
             | ClientReport::Ended(_)
+            | ClientReport::Left(_)
+            | ClientReport::Answered(_)
             | ClientReport::ShutDown { .. }
             | ClientReport::Failed(_) => None,
         })
@@ -141,6 +143,8 @@ pub fn every_user_hears_the_end(evidence: &Evidence<'_>, job: usize) -> Option<V
                 ClientReport::Waiting(_)
                 | ClientReport::Accepted(_)
                 | ClientReport::Progress(_)
+                | ClientReport::Left(_)
+                | ClientReport::Answered(_)
                 | ClientReport::ShutDown { .. },
             )
             | None => false,
@@ -164,6 +168,8 @@ pub fn a_failure_can_be_read(evidence: &Evidence<'_>, job: usize) -> Option<Viol
         ClientReport::Accepted(_)
         | ClientReport::Progress(_)
         | ClientReport::Ended(_)
+        | ClientReport::Left(_)
+        | ClientReport::Answered(_)
         | ClientReport::ShutDown { .. }
         | ClientReport::Failed(_) => None,
     });
@@ -231,6 +237,8 @@ fn refusals<'a>(
             | ClientReport::Accepted(_)
             | ClientReport::Progress(_)
             | ClientReport::Ended(_)
+            | ClientReport::Left(_)
+            | ClientReport::Answered(_)
             | ClientReport::ShutDown { .. },
         )
         | None => None,

@@ -19,6 +19,8 @@ pub fn what_is_said_is_durable(report: &ClientReport, journal: &[Vec<Record>]) -
         }
         ClientReport::Waiting(_)
         | ClientReport::Progress(_)
+        | ClientReport::Left(_)
+        | ClientReport::Answered(_)
         | ClientReport::ShutDown { .. }
         | ClientReport::Failed(_) => true,
     };
@@ -40,7 +42,9 @@ pub fn an_output_is_decided_before_it_shows(evidence: &Evidence<'_>, job: usize)
         | Record::JobCommitting { .. }
         | Record::JobPublishing { .. }
         | Record::JobFailing { .. }
-        | Record::JobEnded { .. } => None,
+        | Record::JobEnded { .. }
+        | Record::DrainBegan { .. }
+        | Record::DrainEnded { .. } => None,
     });
     let is_decision =
         |record: &Record| matches!(record, Record::JobPublishing { job } if Some(*job) == accepted);

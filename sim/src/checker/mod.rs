@@ -147,6 +147,8 @@ pub(crate) fn end_of(reports: &[ClientReport]) -> Option<&JobReport> {
         ClientReport::Waiting(_)
         | ClientReport::Accepted(_)
         | ClientReport::Progress(_)
+        | ClientReport::Left(_)
+        | ClientReport::Answered(_)
         | ClientReport::ShutDown { .. }
         | ClientReport::Failed(_) => None,
     })

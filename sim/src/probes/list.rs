@@ -24,7 +24,6 @@ pub const ALL: &[Probe] = &[
     within_reach("a client gives up before it has submitted"),
     within_reach("a client tries again"),
     within_reach("a client cancels what it did not know to be accepted"),
-    out_of_reach("a client's job is forgotten", "a Manager forgets a job after a thousand others"),
     within_reach("a client is told what makes no sense"),
     within_reach("a client hears nothing for too long"),
     // core/src/manager/clients.rs
@@ -32,7 +31,12 @@ pub const ALL: &[Probe] = &[
     within_reach("a cancellation comes too late"),
     within_reach("a key comes twice"),
     within_reach("who asks late hears the end"),
-    within_reach("a job is asked for that nobody knows"),
+    out_of_reach("a key comes with another job", "no user mistakes a key yet"),
+    // core/src/manager/drain.rs
+    out_of_reach("a drain is undone", "nobody drains a worker yet"),
+    out_of_reach("a worker is drained", "nobody drains a worker yet"),
+    out_of_reach("what a drained worker gathers goes elsewhere", "nobody drains a worker yet"),
+    out_of_reach("a drained worker leaves", "nobody drains a worker yet"),
     // core/src/manager/fates.rs
     within_reach("a success of an attempt given up for lost counts"),
     within_reach("a failure matters to nobody"),
@@ -47,6 +51,7 @@ pub const ALL: &[Probe] = &[
     within_reach("the journal begins anew"),
     // core/src/manager/recovery.rs
     within_reach("an attempt of a job that is over is dropped"),
+    out_of_reach("a drained worker gathers no more", "nobody drains a worker yet"),
     within_reach("an attempt of an earlier life is adopted"),
     within_reach("an attempt of an earlier life is killed"),
     within_reach("an output of an earlier life is found again"),
@@ -70,6 +75,10 @@ pub const ALL: &[Probe] = &[
     within_reach("a lease runs out"),
     within_reach("a worker is never heard"),
     within_reach("a grace runs out"),
+    // core/src/manager/reports.rs
+    within_reach("a job is asked for that nobody knows"),
+    out_of_reach("a job is killed", "nobody kills a job yet"),
+    out_of_reach("a kill comes too late, or twice", "nobody kills a job yet"),
     // core/src/manager/sessions.rs
     within_reach("a worker registers over its old connection"),
     out_of_reach(

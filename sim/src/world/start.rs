@@ -80,7 +80,7 @@ impl<M: Machines> World<M> {
         // once he has heard that it does.
         let (cancel_after_us, hangs) = (job.cancel_after_us, job.hangs());
         let key = SubmissionKey(self.draw(&format!("submission of client {number}")));
-        let process = self.start_client(index, ClientTask::Submit { key, specification });
+        let process = self.start_client(index, ClientTask::Submit { key, specification, is_detached: false });
         let Some(us) = cancel_after_us.filter(|_| is_first || hangs) else { return };
         if process.life == 0 {
             self.environment.schedule.after(us, Event::Client(process, ClientInput::Cancel));

@@ -1,7 +1,9 @@
 //! The Manager against exact lists of what it does, in the manner of a transcript: one line for each action. This file
 //! owns the stage on which the test plays everyone else.
 
+mod asked;
 mod dealing;
+mod draining;
 mod jobs;
 mod recovering;
 mod returning;
@@ -22,6 +24,7 @@ use crate::manager::files::{FileAnswer, FileRequest};
 use crate::manager::jobs::Jobs;
 use crate::manager::journal::Record;
 use crate::manager::{Manager, ManagerConfig, ManagerInput, ManagerRequest};
+use crate::report::Answer;
 use crate::time::{SECOND_US, Time};
 use crate::wire::message::{
     AttemptResult, FromClient, FromWorker, Heartbeat, HeartbeatAnswer, InventoryEntry, LaunchOrder, Role,
@@ -57,6 +60,8 @@ struct Stage {
     report: Option<JobReport>,
     /// Why the last submission was refused.
     refusal: Option<Failure>,
+    /// The last answer to a question.
+    answer: Option<Answer>,
 }
 
 impl Stage {
@@ -107,6 +112,7 @@ impl Stage {
             progress: None,
             report: None,
             refusal: None,
+            answer: None,
         }
     }
 
@@ -337,9 +343,14 @@ impl Stage {
                         self.refusal = Some(failure);
                         "Refused".into()
                     }
-                    message @ (ToClient::Accepted { .. }
-                    | ToClient::UnknownJob { .. }
-                    | ToClient::ShuttingDown { .. }) => first_word(&format!("{message:?}")),
+                    ToClient::Answer(answer) => {
+                        let line = format!("Answer {}", first_word(&format!("{answer:?}")));
+                        self.answer = Some(answer);
+                        line
+                    }
+                    message @ (ToClient::Accepted { .. } | ToClient::ShuttingDown { .. }) => {
+                        first_word(&format!("{message:?}"))
+                    }
                 },
             };
             lines.push(format!("{role:?} {said}"));

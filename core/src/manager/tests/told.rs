@@ -223,8 +223,8 @@ fn what_is_beyond_the_bounds_is_refused_by_name() {
 fn an_unknown_job_is_said_to_be_unknown_whether_it_is_watched_or_cancelled() {
     let mut stage = Stage::new();
     let client = stage.connect(Role::Client);
-    assert_eq!(stage.say(client, &FromClient::Watch { job: JobId(7) }), ["Client UnknownJob"]);
-    assert_eq!(stage.say(client, &FromClient::Cancel { job: JobId(7) }), ["Client UnknownJob"]);
+    assert_eq!(stage.say(client, &FromClient::Watch { job: JobId(7) }), ["Client Refused"]);
+    assert_eq!(stage.say(client, &FromClient::Cancel { job: JobId(7) }), ["Client Refused"]);
 }
 
 #[test]
