@@ -5,6 +5,7 @@ mod mistake;
 pub use mistake::Mistake;
 
 use crate::disk::stored;
+use crate::operators::Attention;
 use crate::process::UserFunction;
 use crate::scenario::FaultKind;
 use crate::stream::{Ratio, Stream};
@@ -49,6 +50,9 @@ pub struct JobSetting {
     pub cancel_after_us: Option<u64>,
     /// After how long another client submits the same job under the same key, if one does.
     pub again_after_us: Option<u64>,
+    /// What becomes of it beside that.
+    #[serde(default)]
+    pub attention: Attention,
     /// For how long its clients try an absent Manager again. A user whose client gave up earlier than others would starts
     /// another.
     pub patience_us: u64,
@@ -131,9 +135,15 @@ impl JobSetting {
 pub fn from_seed(seed: u64, kinds: &BTreeSet<FaultKind>) -> Vec<JobSetting> {
     let count = Stream::new(seed, "workload").between(1, 2);
     let stream = |name: &str, index| Stream::new(seed, &format!("{name} {index}"));
-    let job = |index| JobSetting {
-        priority: *stream("priority of job", index).pick(&Priority::ALL),
-        ..job(&mut stream("job", index), index, kinds)
+    let job = |index| {
+        let mut job = job(&mut stream("job", index), index, kinds);
+        job.priority = *stream("priority of job", index).pick(&Priority::ALL);
+        if kinds.contains(&FaultKind::Operators) {
+            job.attention = Attention::draw(&mut stream("attention to job", index));
+            // Who leaves a job that never ends could not give it up.
+            job.attention.wait_after_us = job.attention.wait_after_us.filter(|_| !job.hangs());
+        }
+        job
     };
     (0..count).map(job).collect()
 }
@@ -166,6 +176,7 @@ fn job(stream: &mut Stream, index: u64, kinds: &BTreeSet<FaultKind>) -> JobSetti
         submit_us: stream.below(800 * MILLISECOND_US),
         cancel_after_us: (cancelled && stream.chance(Ratio::one_in(2))).then(|| patience_us(stream)),
         again_after_us: again.then(|| patience_us(stream)),
+        attention: Attention::default(),
         patience_us: PATIENCE_US,
         inputs,
         output: format!("/shared/out {index}").as_str().into(),

@@ -37,6 +37,9 @@ impl Manager {
             self.registry.update(worker, |worker| worker.is_draining = !is_undone);
             if !is_undone {
                 self.move_what_gathers(worker);
+                for job in self.executions.keys().copied().collect::<Vec<_>>() {
+                    self.fail_if_seen_by_nobody(job);
+                }
             }
         }
         Ok(self.worker_summary(worker))

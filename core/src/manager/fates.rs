@@ -109,7 +109,7 @@ impl Manager {
                         || tasks.failed_on(index).is_some_and(|failed| failed.contains_key(&worker))
                 };
                 let may_try_again = failures.worker < ATTEMPTS_PER_TASK
-                    || self.registry.all().any(|(worker, _)| !has_failed_it(worker));
+                    || self.registry.serving().any(|worker| !has_failed_it(worker));
                 self.is_seen_by_nobody(id.job) || !may_try_again
             }
             Fault::Shuffle => {
@@ -139,15 +139,16 @@ impl Manager {
         }
     }
 
-    /// Whether every worker that is there was found not to see the job's staging directory.
+    /// Whether every worker that is there, and not only to be drained, was found not to see the job's staging directory.
     pub(super) fn is_seen_by_nobody(&self, job: JobId) -> bool {
         let excluded = &self.executions[&job].excluded;
-        !excluded.is_empty() && self.registry.all().all(|(worker, _)| excluded.contains(&worker))
+        let mut serving = self.registry.serving().peekable();
+        serving.peek().is_some() && serving.all(|worker| excluded.contains(&worker))
     }
 
     /// Fails a job when the last worker is gone that might have seen its staging directory, and others are left.
     pub(super) fn fail_if_seen_by_nobody(&mut self, job: JobId) {
-        if self.registry.all().next().is_some() && self.is_seen_by_nobody(job) {
+        if self.is_seen_by_nobody(job) {
             probe!("only workers are left that do not see the staging directory");
             let path = self.jobs.active(job).expect("the job is active").staging().0;
             self.fail_job(job, Cause::OutputNotShared { path });

@@ -184,6 +184,11 @@ impl Registry {
         self.workers.iter().map(|(incarnation, worker)| (*incarnation, worker))
     }
 
+    /// All workers but those that are given nothing new.
+    pub fn serving(&self) -> impl Iterator<Item = Incarnation> {
+        self.workers.iter().filter(|(_, worker)| !worker.is_draining).map(|(incarnation, _)| *incarnation)
+    }
+
     /// Changes what is known of a worker; nothing if it is not there.
     pub fn update(&mut self, incarnation: Incarnation, change: impl FnOnce(&mut Worker)) {
         self.change(incarnation, |slot| {

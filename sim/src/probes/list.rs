@@ -31,12 +31,12 @@ pub const ALL: &[Probe] = &[
     within_reach("a cancellation comes too late"),
     within_reach("a key comes twice"),
     within_reach("who asks late hears the end"),
-    out_of_reach("a key comes with another job", "no user mistakes a key yet"),
+    within_reach("a key comes with another job"),
     // core/src/manager/drain.rs
-    out_of_reach("a drain is undone", "nobody drains a worker yet"),
-    out_of_reach("a worker is drained", "nobody drains a worker yet"),
-    out_of_reach("what a drained worker gathers goes elsewhere", "nobody drains a worker yet"),
-    out_of_reach("a drained worker leaves", "nobody drains a worker yet"),
+    within_reach("a drain is undone"),
+    within_reach("a worker is drained"),
+    within_reach("what a drained worker gathers goes elsewhere"),
+    within_reach("a drained worker leaves"),
     // core/src/manager/fates.rs
     within_reach("a success of an attempt given up for lost counts"),
     within_reach("a failure matters to nobody"),
@@ -51,7 +51,7 @@ pub const ALL: &[Probe] = &[
     within_reach("the journal begins anew"),
     // core/src/manager/recovery.rs
     within_reach("an attempt of a job that is over is dropped"),
-    out_of_reach("a drained worker gathers no more", "nobody drains a worker yet"),
+    within_reach("a drained worker gathers no more"),
     within_reach("an attempt of an earlier life is adopted"),
     within_reach("an attempt of an earlier life is killed"),
     within_reach("an output of an earlier life is found again"),
@@ -77,8 +77,8 @@ pub const ALL: &[Probe] = &[
     within_reach("a grace runs out"),
     // core/src/manager/reports.rs
     within_reach("a job is asked for that nobody knows"),
-    out_of_reach("a job is killed", "nobody kills a job yet"),
-    out_of_reach("a kill comes too late, or twice", "nobody kills a job yet"),
+    within_reach("a job is killed"),
+    within_reach("a kill comes too late, or twice"),
     // core/src/manager/sessions.rs
     within_reach("a worker registers over its old connection"),
     out_of_reach(

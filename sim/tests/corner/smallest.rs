@@ -3,6 +3,7 @@
 use sim::names::Host;
 use sim::network::NetworkSetting;
 use sim::node::Clock;
+use sim::operators::Attention;
 use sim::process::UserFunction;
 use sim::scenario::{ManagerSetting, Pace, Scenario, WorkerSetting};
 use sim::stream::Span;
@@ -39,6 +40,7 @@ pub fn scenario(reducers: u32) -> Scenario {
         jobs: vec![job(reducers)],
         capable: 0,
         heal_us: 8 * SECOND_US,
+        drains: Vec::new(),
         faults: Vec::new(),
     }
 }
@@ -53,6 +55,7 @@ fn job(reducers: u32) -> JobSetting {
         submit_us: 450 * MILLISECOND_US,
         cancel_after_us: None,
         again_after_us: None,
+        attention: Attention::default(),
         patience_us: PATIENCE_US,
         inputs: files.iter().map(|file| file.path.clone()).collect(),
         files: files.into(),

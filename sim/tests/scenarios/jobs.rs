@@ -2,6 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use sim::operators::Attention;
 use sim::process::UserFunction;
 use sim::stream::Ratio;
 use sim::workload::{InputText, JobSetting, Mistake, PATIENCE_US};
@@ -42,6 +43,7 @@ pub fn jobs() -> impl Strategy<Value = JobSetting> {
                 submit_us,
                 cancel_after_us,
                 again_after_us,
+                attention: Attention::default(),
                 patience_us: PATIENCE_US,
                 files,
                 inputs,

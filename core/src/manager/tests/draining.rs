@@ -133,3 +133,23 @@ fn a_worker_is_called_by_its_host_or_by_the_beginning_of_its_number() {
         assert_eq!(lines == ["Client Answer Drained"], is_one, "{name}: {lines:?}");
     }
 }
+
+#[test]
+fn a_job_does_not_wait_for_a_drained_worker_where_all_others_do_not_see_its_staging_directory() {
+    for is_drained_first in [true, false] {
+        let mut stage = Stage::new();
+        let client = stage.connect(Role::Client);
+        let first = ready(&mut stage, 1, 1);
+        stage.job(client, 1, 0);
+        ready(&mut stage, 2, 1);
+        // Nothing of it sees the directory, neither where it was sent first nor elsewhere.
+        let mut lines = if is_drained_first { drain(&mut stage, "host2", false).0 } else { Vec::new() };
+        let path = PathBytes::from("/data/.out");
+        lines.extend(stage.failed(first, stage.launched[0], Cause::OutputNotShared { path }));
+        if !is_drained_first {
+            assert_eq!(holders(&stage), [2], "it is tried elsewhere");
+            lines.extend(drain(&mut stage, "host2", false).0);
+        }
+        assert!(lines.contains(&"append JobFailing".into()), "{lines:?}");
+    }
+}
