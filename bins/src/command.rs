@@ -54,7 +54,10 @@ fn follow_job(
     let followed = follow(place, task, &cancel, |report| {
         presenter.report(&report);
         match report {
-            ClientReport::Waiting(_) | ClientReport::Accepted(_) | ClientReport::Progress(_) => {}
+            ClientReport::Waiting(_)
+            | ClientReport::Accepted(_)
+            | ClientReport::Progress(_)
+            | ClientReport::AttemptFailed(_) => {}
             ClientReport::Ended(report) => outcome.report = Some(report),
             ClientReport::Left(job) => outcome.left = Some(job),
             ClientReport::Failed(failure) => outcome.failure = Some(failure),

@@ -36,6 +36,7 @@ fn word_count(directory: &Path, output: &str) -> JobSpecification {
         split_bytes: 64 << 10,
         directory: path(directory),
         environment: vec![("LC_ALL".into(), "C".into())],
+        accepts_nondeterminism: false,
         sync: false,
         priority: Priority::Normal,
     }
@@ -193,6 +194,7 @@ impl Cluster {
             cluster: NAME.into(),
             heartbeat_us: 200_000,
             lease_us: 10_000_000,
+            worker_patience_us: 1_000_000,
         })
         .unwrap();
         let manager = host.address();

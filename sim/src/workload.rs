@@ -70,6 +70,8 @@ pub struct JobSetting {
     pub reducers: u32,
     /// Bytes of a split at the most.
     pub split_bytes: u64,
+    /// Whether its user takes whatever comes of a mapper that is not deterministic.
+    pub accepts_nondeterminism: bool,
     /// Whether output is synced.
     pub sync: bool,
     /// Its weight beside other jobs.
@@ -125,6 +127,7 @@ impl JobSetting {
             split_bytes: self.split_bytes,
             directory: HOME.into(),
             environment: Vec::new(),
+            accepts_nondeterminism: self.accepts_nondeterminism,
             sync: self.sync,
             priority: self.priority,
         }
@@ -184,6 +187,7 @@ fn job(stream: &mut Stream, index: u64, kinds: &BTreeSet<FaultKind>) -> JobSetti
         reducer: (reducers > 0).then_some(reducer),
         reducers,
         split_bytes,
+        accepts_nondeterminism: false,
         sync: stream.chance(Ratio::one_in(2)),
         priority: Priority::Normal,
         mistake: None,
@@ -197,6 +201,9 @@ fn job(stream: &mut Stream, index: u64, kinds: &BTreeSet<FaultKind>) -> JobSetti
     if kinds.contains(&FaultKind::Impatience) {
         let magnitude = stream.between(17, 20);
         job.patience_us = stream.between(1 << 17, 1 << magnitude);
+    }
+    if job.mapper == UserFunction::Unstable {
+        job.accepts_nondeterminism = stream.chance(Ratio::one_in(4));
     }
     if job.hangs() {
         job.cancel_after_us.get_or_insert_with(|| patience_us(stream));

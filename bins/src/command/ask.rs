@@ -46,7 +46,10 @@ pub fn ask(cluster: &ClusterOptions, question: Question) -> Result<Answer, Failu
     };
     let mut result = None;
     follow(place, ClientTask::Ask(question), &StopHandle::default(), |report| match report {
-        ClientReport::Waiting(_) | ClientReport::Accepted(_) | ClientReport::Progress(_) => {}
+        ClientReport::Waiting(_)
+        | ClientReport::Accepted(_)
+        | ClientReport::Progress(_)
+        | ClientReport::AttemptFailed(_) => {}
         ClientReport::Answered(answer) => result = Some(Ok(answer)),
         ClientReport::Failed(failure) => result = Some(Err(failure)),
         ClientReport::Ended(_) | ClientReport::Left(_) | ClientReport::ShutDown { .. } => {

@@ -233,6 +233,7 @@ impl Client {
                 }
             }
             ToClient::Progress(progress) => self.report(ClientReport::Progress(progress)),
+            ToClient::AttemptFailed(failure) => self.report(ClientReport::AttemptFailed(failure)),
             ToClient::Ended(report) => self.conclude(ClientReport::Ended(report)),
             ToClient::Answer(answer) => self.conclude(ClientReport::Answered(answer)),
             ToClient::Refused(failure) => self.conclude(ClientReport::Failed(failure)),

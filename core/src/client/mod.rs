@@ -73,6 +73,8 @@ pub enum ClientReport {
     Accepted(JobId),
     /// How it goes.
     Progress(JobProgress),
+    /// An attempt failed, and its task is tried again; of many in a short time, the last.
+    AttemptFailed(Failure),
     /// It ended, well or not: the last report.
     Ended(JobReport),
     /// It goes on, and is not followed any more: the last report.
@@ -92,7 +94,10 @@ impl ClientReport {
     /// Whether nothing comes after it.
     pub fn is_last(&self) -> bool {
         match self {
-            ClientReport::Waiting(_) | ClientReport::Accepted(_) | ClientReport::Progress(_) => false,
+            ClientReport::Waiting(_)
+            | ClientReport::Accepted(_)
+            | ClientReport::Progress(_)
+            | ClientReport::AttemptFailed(_) => false,
             ClientReport::Ended(_)
             | ClientReport::Left(_)
             | ClientReport::Answered(_)

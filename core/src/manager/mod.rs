@@ -6,6 +6,7 @@ mod commit;
 mod drain;
 mod execution;
 mod failed_attempts;
+mod failures;
 mod fates;
 pub mod files;
 mod invariants;
@@ -21,6 +22,7 @@ mod reports;
 mod schedule;
 mod sessions;
 mod shares;
+mod standing;
 mod tasks;
 
 #[cfg(test)]
@@ -60,6 +62,8 @@ pub struct ManagerConfig {
     pub heartbeat_us: u64,
     /// For how long a silent worker still counts as alive.
     pub lease_us: u64,
+    /// For how long all workers that are there may fail a task by their own doing before its job is given up.
+    pub worker_patience_us: u64,
     /// The least bytes of records after which the journal begins anew with a snapshot.
     pub snapshot_after_bytes: u64,
     /// Draws nonces.
@@ -190,6 +194,7 @@ impl Manager {
 
     /// Does what was decided after every input: tasks are dealt, and what need not wait for the journal leaves.
     fn settle(&mut self) {
+        self.judge_workers();
         self.schedule();
         self.continue_stopping();
         if self.journal.is_long(self.config.snapshot_after_bytes) {

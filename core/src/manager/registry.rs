@@ -1,13 +1,16 @@
 //! Who the workers are: owns each one's session, its link and how much of it is in use.
 //!
 //! Decides nothing about tasks. Invariant: a session number belongs to one worker; a worker is in the order of free slots
-//! exactly while tasks may be given to it, that is while it is linked, has told its inventory, was heard, and is not drained.
+//! exactly while tasks may be given to it, that is while it is linked, has told its inventory, was heard, and is neither set
+//! aside nor drained.
 
+use super::standing::Standing;
 use crate::ids::{ConnectionId, Incarnation, SessionId};
-use crate::limits::UNHEARD_US;
+use crate::limits::{HOSTS_KEPT, UNHEARD_US};
 use crate::time::Time;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 /// All workers that count as alive.
@@ -19,6 +22,10 @@ pub struct Registry {
     by_gathering: BTreeSet<(u32, Incarnation)>,
     /// Slots of all to which tasks may be given.
     slots: u64,
+    doubtful: BTreeSet<Incarnation>,
+    aside: BTreeSet<Incarnation>,
+    /// Workers that were struck off and what their machines are called, the last ones.
+    gone: VecDeque<(Incarnation, String)>,
     last_session: u64,
 }
 
@@ -45,6 +52,8 @@ pub struct Worker {
     pub registered_at: Time,
     /// When it is taken for gone if it stays silent.
     pub lease_until: Time,
+    /// How far it is trusted.
+    pub standing: Standing,
     slots_used: u32,
     gathering: u32,
 }
@@ -95,8 +104,13 @@ impl Link {
 }
 
 impl Worker {
-    fn is_eligible(&self) -> bool {
+    /// Whether it could be given tasks, trusted or not.
+    pub fn is_in_service(&self) -> bool {
         self.heard && !self.is_draining && matches!(self.link, Link::Open(_))
+    }
+
+    fn is_eligible(&self) -> bool {
+        self.is_in_service() && !self.standing.is_aside()
     }
 
     /// Slots without an attempt.
@@ -151,12 +165,17 @@ impl Registry {
             sequence: 0,
             registered_at,
             lease_until,
+            standing: Standing::default(),
             slots_used: 0,
             gathering: 0,
         };
         self.change(incarnation, |slot| {
-            let (slots_used, gathering) = slot.as_ref().map_or((0, 0), |old| (old.slots_used, old.gathering));
-            *slot = Some(Worker { slots_used, gathering, ..worker });
+            *slot = Some(match slot.take() {
+                Some(Worker { slots_used, gathering, standing, .. }) => {
+                    Worker { slots_used, gathering, standing, ..worker }
+                }
+                None => worker,
+            });
         });
         (session, before.map(|(_, link)| link))
     }
@@ -166,12 +185,22 @@ impl Registry {
         let worker = self.workers.get(&incarnation).cloned()?;
         self.change(incarnation, |slot| *slot = None);
         self.sessions.remove(&worker.session);
+        self.gone.push_back((incarnation, worker.host.clone()));
+        if self.gone.len() > HOSTS_KEPT {
+            self.gone.pop_front();
+        }
         Some(worker)
     }
 
     /// A worker.
     pub fn get(&self, incarnation: Incarnation) -> Option<&Worker> {
         self.workers.get(&incarnation)
+    }
+
+    /// What people call the machine of a worker that is there, or was not long ago.
+    pub fn host(&self, incarnation: Incarnation) -> Option<&str> {
+        let gone = || self.gone.iter().rev().find(|(gone, _)| *gone == incarnation).map(|(_, host)| host);
+        self.workers.get(&incarnation).map(|worker| &worker.host).or_else(gone).map(String::as_str)
     }
 
     /// The worker whose present session this is.
@@ -184,9 +213,10 @@ impl Registry {
         self.workers.iter().map(|(incarnation, worker)| (*incarnation, worker))
     }
 
-    /// All workers but those that are given nothing new.
-    pub fn serving(&self) -> impl Iterator<Item = Incarnation> {
-        self.workers.iter().filter(|(_, worker)| !worker.is_draining).map(|(incarnation, _)| *incarnation)
+    /// Whether there are workers beside those that are drained, and this is true of them all.
+    pub fn is_true_of_all_serving(&self, is_so: impl Fn(Incarnation) -> bool) -> bool {
+        let mut serving = self.workers.iter().filter(|(_, worker)| !worker.is_draining).peekable();
+        serving.peek().is_some() && serving.all(|(incarnation, _)| is_so(*incarnation))
     }
 
     /// Changes what is known of a worker; nothing if it is not there.
@@ -223,6 +253,11 @@ impl Registry {
         self.by_free_slots.iter().rev().take_while(|(free, _)| *free > 0).map(|(_, incarnation)| *incarnation)
     }
 
+    /// Workers with a free slot that were set aside: what they have gathered may still run there.
+    pub fn aside_with_free_slots(&self) -> impl Iterator<Item = Incarnation> {
+        self.aside.iter().copied().filter(|incarnation| self.workers[incarnation].free_slots() > 0)
+    }
+
     /// Workers that may be given tasks, those that gather least for their slots first.
     pub fn by_gathering(&self) -> impl Iterator<Item = Incarnation> {
         self.by_gathering.iter().map(|(_, incarnation)| *incarnation)
@@ -231,6 +266,16 @@ impl Registry {
     /// Slots of all workers that may be given tasks.
     pub fn slots(&self) -> u64 {
         self.slots
+    }
+
+    /// A worker that ought to be set aside, and another that may be given tasks meanwhile is there.
+    pub fn first_that_can_be_spared(&self) -> Option<Incarnation> {
+        self.doubtful.first().filter(|_| self.by_gathering.len() > 1).copied()
+    }
+
+    /// Workers that were set aside, if there is nobody else to give tasks to.
+    pub fn aside_and_needed(&self) -> Vec<Incarnation> {
+        if self.by_gathering.is_empty() { self.aside.iter().copied().collect() } else { Vec::new() }
     }
 
     /// How many workers are linked, but were not heard though there was time enough.
@@ -247,6 +292,8 @@ impl Registry {
             self.by_free_slots.remove(&(worker.free_slots(), incarnation));
             self.by_gathering.remove(&(gathering_load(worker), incarnation));
             self.slots -= if worker.is_eligible() { u64::from(worker.slots) } else { 0 };
+            self.doubtful.remove(&incarnation);
+            self.aside.remove(&incarnation);
         }
         change(&mut slot);
         if let Some(worker) = slot {
@@ -254,6 +301,12 @@ impl Registry {
                 self.by_free_slots.insert((worker.free_slots(), incarnation));
                 self.by_gathering.insert((gathering_load(&worker), incarnation));
                 self.slots += u64::from(worker.slots);
+            }
+            if worker.is_eligible() && worker.standing.is_doubtful() {
+                self.doubtful.insert(incarnation);
+            }
+            if worker.is_in_service() && worker.standing.is_aside() {
+                self.aside.insert(incarnation);
             }
             self.workers.insert(incarnation, worker);
         }
@@ -265,6 +318,14 @@ impl Registry {
         for (session, incarnation) in &self.sessions {
             assert_eq!(self.workers[incarnation].session, *session, "a session leads to its worker");
         }
+        let standing = |is: fn(&Worker) -> bool| {
+            let of_it = self.workers.iter().filter(move |(_, worker)| is(worker));
+            of_it.map(|(incarnation, _)| *incarnation)
+        };
+        assert!(
+            standing(|it| it.is_eligible() && it.standing.is_doubtful()).eq(self.doubtful.iter().copied())
+        );
+        assert!(standing(|it| it.is_in_service() && it.standing.is_aside()).eq(self.aside.iter().copied()));
         let eligible = self.workers.iter().filter(|(_, worker)| worker.is_eligible());
         let (mut count, mut slots) = (0, 0);
         for (incarnation, worker) in eligible {

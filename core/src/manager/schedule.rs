@@ -21,7 +21,8 @@ impl Manager {
         if self.stopping.is_some() || self.executions.is_empty() {
             return;
         }
-        if self.registry.with_free_slots().next().is_some() {
+        let has_slots = self.registry.with_free_slots().next().is_some();
+        if has_slots || self.registry.aside_with_free_slots().next().is_some() {
             let jobs = self.jobs_that(|job, execution| {
                 self.attempts.has_gathered(job) || may_launch(execution, &execution.maps)
             });
@@ -59,10 +60,9 @@ impl Manager {
         if !self.attempts.has_gathered(job) {
             return false;
         }
-        let choice = self
-            .registry
-            .with_free_slots()
-            .find_map(|holder| Some((holder, self.attempts.first_gathered(job, holder)?)));
+        let holders = || self.registry.with_free_slots().chain(self.registry.aside_with_free_slots());
+        let gathered = |holder| Some((holder, self.attempts.first_gathered(job, holder)?));
+        let choice = holders().find_map(gathered);
         let Some((holder, attempt)) = choice else { return false };
         let connection = self.registry.get(holder).and_then(|worker| worker.link.connection());
         self.attempts.set_stage(attempt, AttemptStage::Running);
@@ -117,7 +117,8 @@ impl Manager {
     }
 
     /// The first waiting task for which one of the candidates will do: one of those workers that failed it least often, even
-    /// if it must wait for them. So it comes round to each of them, whatever is broken about the others.
+    /// if it must wait for them, or until they may try again. So it comes round to each of them, whatever is broken about the
+    /// others.
     fn choose<C: Iterator<Item = Incarnation>>(
         &self,
         execution: &Execution,
@@ -127,11 +128,13 @@ impl Manager {
         let may_execute = |worker: &Incarnation| !execution.excluded.contains(worker);
         let first = candidates().find(may_execute)?;
         tasks.waiting.iter().copied().find_map(|index| {
-            let Some(failed) = tasks.failed_on(index) else { return Some((index, first)) };
-            let times = |worker: &Incarnation| failed.get(worker).copied().unwrap_or(0);
-            let fewest =
-                self.registry.by_gathering().filter(may_execute).map(|worker| times(&worker)).min()?;
-            let worker = candidates().find(|worker| may_execute(worker) && times(worker) == fewest)?;
+            let Some(trouble) = tasks.trouble(index) else { return Some((index, first)) };
+            let times = |worker: Incarnation| trouble.times_on(worker);
+            let fewest = self.registry.by_gathering().filter(may_execute).map(times).min()?;
+            let is_next = |worker: &Incarnation| {
+                may_execute(worker) && times(*worker) == fewest && trouble.may_try(*worker, self.now)
+            };
+            let worker = candidates().find(is_next)?;
             Some((index, worker))
         })
     }

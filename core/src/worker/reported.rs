@@ -85,6 +85,9 @@ pub(super) fn bound_cause(cause: &mut Cause) {
             known.clear();
         }
         Cause::UnknownJob { job: _, known, others: _ } => known.clear(),
+        Cause::MapNotDeterministic { first_host, second_host } => {
+            [first_host, second_host].into_iter().flatten().for_each(bound_text);
+        }
         Cause::KeyTaken { job: _ }
         | Cause::TooManySplits { splits: _ }
         | Cause::RecordTooLong { role: _, limit_bytes: _ }

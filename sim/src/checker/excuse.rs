@@ -2,6 +2,7 @@
 //! names what would end it.
 
 use super::{Evidence, Heard};
+use crate::process::UserFunction;
 use crate::scenario::FaultKind;
 use std::fmt;
 use windrow_core::failure::{Cause, Fault};
@@ -11,13 +12,14 @@ use windrow_core::failure::{Cause, Fault};
 pub enum Excuse {
     /// The storage of inputs and outputs failed: the job may fail by it, and say so.
     StorageFailed,
-    /// Scratch failed, and the one worker that must be able to do the work was not there for it: it failed, too, or was not
-    /// in service all the time.
+    /// Scratch failed, that of the one worker that must be able to do the work, too.
     NoScratch,
     /// The power failed, and the job had not asked for its output to be synced.
     NotSynced,
     /// Its program fails by itself.
     Program,
+    /// Its mapper is not deterministic, which shows when a map runs again.
+    NotDeterministic,
     /// Its user gave it up, or another killed it.
     Cancelled,
     /// The Manager was told to stop, and cancelled it.
@@ -36,9 +38,10 @@ impl fmt::Display for Excuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Excuse::StorageFailed => "the shared storage failed",
-            Excuse::NoScratch => "scratch failed, and the capable worker was not in service",
+            Excuse::NoScratch => "scratch failed, on the capable worker, too",
             Excuse::NotSynced => "the power failed and the job does not sync",
             Excuse::Program => "the job's program fails",
+            Excuse::NotDeterministic => "the job's mapper is not deterministic",
             Excuse::Cancelled => "the user gave the job up",
             Excuse::ManagerStopped => "the Manager was told to stop",
             Excuse::Mistake => "the user asked for what cannot be done",
@@ -74,8 +77,11 @@ pub(super) fn for_failure(evidence: &Evidence<'_>, job: usize, cause: &Cause) ->
         {
             Excuse::NotSynced
         }
-        Cause::Scratch { .. } if evidence.scratch_failed && is_out_of_service(evidence, job) => {
-            Excuse::NoScratch
+        Cause::Scratch { .. } if evidence.capable_scratch_failed => Excuse::NoScratch,
+        Cause::MapNotDeterministic { .. }
+            if setting.mapper == UserFunction::Unstable && !setting.accepts_nondeterminism =>
+        {
+            Excuse::NotDeterministic
         }
         Cause::InputChanged { .. } if evidence.history.inputs[job].len() > 1 => Excuse::InputChanged,
         Cause::OutputNotShared { .. }
@@ -101,7 +107,7 @@ pub(super) fn for_a_part_that_is_not_durable(evidence: &Evidence<'_>) -> Option<
     evidence.storage_failed.then_some(Excuse::StorageFailed)
 }
 
-/// Whether the capable worker may have been missing when the job failed.
+/// Whether the capable worker may have been missing when only others were there, which is found out at once.
 fn is_out_of_service(evidence: &Evidence<'_>, job: usize) -> bool {
     let impairing = [
         FaultKind::CrashWorker,
@@ -123,11 +129,7 @@ fn is_out_of_service(evidence: &Evidence<'_>, job: usize) -> bool {
         (Some(registered), Some(heard)) => registered > heard,
         (None, _) | (_, None) => true,
     };
-    // What the shared storage refused counts against the same task.
-    let storage_failed = evidence.storage_failed;
-    late || storage_failed
-        || evidence.capable_scratch_failed
-        || impairing.iter().any(|kind| evidence.struck.contains(kind))
+    late || impairing.iter().any(|kind| evidence.struck.contains(kind))
 }
 
 /// Why what is visible of a job need not be whole.

@@ -22,6 +22,7 @@ pub fn what_is_said_is_durable(report: &ClientReport, journal: &[Vec<Record>]) -
         ClientReport::Waiting(_)
         | ClientReport::Progress(_)
         | ClientReport::Left(_)
+        | ClientReport::AttemptFailed(_)
         | ClientReport::ShutDown { .. }
         | ClientReport::Failed(_) => true,
     };
@@ -50,6 +51,20 @@ fn is_answer_durable(answer: &Answer, journal: &[Vec<Record>]) -> bool {
     }
 }
 
+/// How many maps a job was divided into, if it was.
+pub(super) fn maps_of(evidence: &Evidence<'_>, job: usize) -> Option<usize> {
+    let output = &evidence.scenario.jobs[job].output;
+    let records = || evidence.journal.iter().flatten();
+    let accepted = records().find_map(|record| match record {
+        Record::JobAccepted { job, specification, .. } if specification.output == *output => Some(*job),
+        _ => None,
+    })?;
+    records().find_map(|record| match record {
+        Record::JobPlanned { job, plan } if *job == accepted => Some(plan.splits.len()),
+        _ => None,
+    })
+}
+
 /// Who restarts a Manager has it find out what was decided: an output shows only after the journal says that it shall.
 pub fn an_output_is_decided_before_it_shows(evidence: &Evidence<'_>, job: usize) -> Option<Violation> {
     let output = &evidence.scenario.jobs[job].output;
@@ -61,6 +76,7 @@ pub fn an_output_is_decided_before_it_shows(evidence: &Evidence<'_>, job: usize)
         | Record::JobAccepted { .. }
         | Record::JobPlanned { .. }
         | Record::TaskWon { .. }
+        | Record::AttemptFailed { .. }
         | Record::OutputRevoked { .. }
         | Record::JobCommitting { .. }
         | Record::JobPublishing { .. }

@@ -70,9 +70,7 @@ pub struct Evidence<'a> {
     pub struck: &'a BTreeSet<FaultKind>,
     /// Whether the shared storage itself has failed.
     pub storage_failed: bool,
-    /// Whether any worker's scratch has failed.
-    pub scratch_failed: bool,
-    /// Whether that of the capable worker has.
+    /// Whether the scratch of the capable worker has failed.
     pub capable_scratch_failed: bool,
     /// What the outputs that can be seen are due to be.
     pub due: &'a Due,
@@ -91,6 +89,7 @@ pub fn when_records_are_durable(evidence: &Evidence<'_>, seen: usize) -> Vec<Vio
 pub fn when_an_output_appears(evidence: &Evidence<'_>, job: usize) -> Vec<Violation> {
     let mut violations = Vec::new();
     violations.extend(job::what_is_visible_is_whole_and_right(evidence, job));
+    violations.extend(job::an_output_is_that_of_one_execution(evidence, job));
     violations.extend(journal::an_output_is_decided_before_it_shows(evidence, job));
     violations
 }
@@ -155,6 +154,7 @@ pub(crate) fn end_of(reports: &[ClientReport]) -> Option<&JobReport> {
         | ClientReport::Progress(_)
         | ClientReport::Left(_)
         | ClientReport::Answered(_)
+        | ClientReport::AttemptFailed(_)
         | ClientReport::ShutDown { .. }
         | ClientReport::Failed(_) => None,
     })

@@ -37,13 +37,18 @@ pub const ALL: &[Probe] = &[
     within_reach("a worker is drained"),
     within_reach("what a drained worker gathers goes elsewhere"),
     within_reach("a drained worker leaves"),
-    // core/src/manager/fates.rs
-    within_reach("a success of an attempt given up for lost counts"),
+    // core/src/manager/failures.rs
     within_reach("a failure matters to nobody"),
     within_reach("a worker does not see the staging directory"),
     within_reach("a reduce meets a corrupt run on its own worker"),
     within_reach("a task fails for good"),
     within_reach("only workers are left that do not see the staging directory"),
+    within_reach("a map prints something else when it runs again"),
+    within_reach("a map that printed something else is accepted"),
+    within_reach("a worker is set aside"),
+    within_reach("a worker is let in again, for nobody else is left"),
+    // core/src/manager/fates.rs
+    within_reach("a success of an attempt given up for lost counts"),
     within_reach("an attempt is lost"),
     within_reach("an attempt is killed while its worker is away"),
     within_reach("an output is revoked with its worker"),
@@ -79,6 +84,7 @@ pub const ALL: &[Probe] = &[
     within_reach("a job is asked for that nobody knows"),
     within_reach("a job is killed"),
     within_reach("a kill comes too late, or twice"),
+    within_reach("a task is tried again where it failed"),
     // core/src/manager/sessions.rs
     within_reach("a worker registers over its old connection"),
     out_of_reach(

@@ -86,7 +86,9 @@ impl<M: Node<Local = ClientInput, Request = ClientReport>> ClientProcess<M> {
                 let cancel = Event::Client(self.driven.actor().process, ClientInput::Cancel);
                 environment.schedule.after(us, cancel);
             }
-            if let ClientReport::Accepted(_) | ClientReport::Progress(_) = report {
+            if let ClientReport::Accepted(_) | ClientReport::Progress(_) | ClientReport::AttemptFailed(_) =
+                report
+            {
                 self.news = Some(environment.now());
             }
             self.reports.push(report);

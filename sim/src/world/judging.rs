@@ -25,7 +25,6 @@ impl<M: Machines> World<M> {
             history: &self.history,
             struck: &struck,
             storage_failed,
-            scratch_failed: self.has_failed(|disk| disk != DiskName::Shared),
             capable_scratch_failed: self.has_failed(|disk| disk == capable),
             due: &self.due,
             shared: &self.environment.shared,

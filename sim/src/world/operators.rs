@@ -17,6 +17,7 @@ impl<M: Machines> World<M> {
             ClientReport::Accepted(job) => Some(*job),
             ClientReport::Waiting(_)
             | ClientReport::Progress(_)
+            | ClientReport::AttemptFailed(_)
             | ClientReport::Ended(_)
             | ClientReport::Left(_)
             | ClientReport::Answered(_)

@@ -49,6 +49,7 @@ impl Stage {
             split_bytes: 1,
             directory: PathBytes::from("/"),
             environment: Vec::new(),
+            accepts_nondeterminism: false,
             sync: true,
             priority: Priority::Normal,
         };
@@ -153,6 +154,7 @@ fn ended() -> ToClient {
         maps: 1,
         reduces: 1,
         attempts_failed: 0,
+        maps_remade_differently: 0,
         counters: Counters::default(),
         elapsed_us: 1,
     })

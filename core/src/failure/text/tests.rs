@@ -358,6 +358,13 @@ fn table() -> Vec<(Cause, &'static str)> {
              try: restore /w/journal-3 from a copy, or use another --work-dir: the jobs in this one are then forgotten",
         ),
         (
+            Cause::MapNotDeterministic { first_host: Some("alpha".into()), second_host: Some("beta".into()) },
+            "the mapper is not deterministic: from the same input it printed one thing on alpha, and another when it ran \
+             again on beta\n  \
+             try: have it print the same for the same input (no clock, no random numbers, no order of a hash table), or \
+             take whatever comes with --accept-nondeterminism",
+        ),
+        (
             Cause::Journal { path: "/w/journal-1".into(), error: os(Other, "Input/output error") },
             "the Manager's journal `/w/journal-1` cannot be written: Input/output error\n  \
              try: see to the disk of its work directory, then start the Manager again",
@@ -379,6 +386,7 @@ fn number(cause: &Cause) -> u32 {
         Cause::Scratch { .. } => 8,
         Cause::StagingUnreadable { .. } => 31,
         Cause::JournalDamaged { .. } => 32,
+        Cause::MapNotDeterministic { .. } => 33,
         Cause::ProgramNotStarted { .. } => 9,
         Cause::ProgramFailed { .. } => 10,
         Cause::ProgramStoppedReading { .. } => 11,
@@ -401,7 +409,7 @@ fn number(cause: &Cause) -> u32 {
         Cause::WorkDirectoryTaken { .. } => 28,
         Cause::Journal { .. } => 29,
         Cause::NoAddress { .. } => 30,
-        Cause::UnknownJob { .. } => 33,
+        Cause::UnknownJob { .. } => 36,
         Cause::UnknownWorker { .. } => 34,
         Cause::KeyTaken { .. } => 35,
     }
@@ -417,7 +425,7 @@ fn every_cause_reads_as_it_should() {
 #[test]
 fn every_cause_is_in_the_table() {
     let numbers: BTreeSet<u32> = table().iter().map(|(cause, _)| number(cause)).collect();
-    assert_eq!(numbers, (0..=35).collect());
+    assert_eq!(numbers, (0..=36).collect());
 }
 
 #[test]

@@ -8,6 +8,7 @@
 pub mod format;
 
 use super::jobs::Jobs;
+use crate::data::digest::OutputDigest;
 use crate::failure::Failure;
 use crate::ids::{AttemptId, Epoch, Incarnation, JobId, Sequence, SubmissionKey};
 use crate::job::{Counters, JobReport, JobSpecification, Plan};
@@ -15,6 +16,7 @@ use crate::probe::probe;
 use crate::wire::frame;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::string::String;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
@@ -54,11 +56,20 @@ pub enum Record {
         holder: Incarnation,
         /// Its figures.
         counters: Counters,
+        /// Of a map with reducers: what it printed.
+        digest: OutputDigest,
+    },
+    /// An attempt failed by its program's own doing, which only so many of a task may.
+    AttemptFailed {
+        /// Which.
+        attempt: AttemptId,
     },
     /// A map's output is lost; the task has no winner any more.
     OutputRevoked {
         /// The attempt that was its winner.
         attempt: AttemptId,
+        /// Where it was executed, if that is known.
+        host: Option<String>,
     },
     /// All tasks are won; from here on the job can only be published or fail at it.
     JobCommitting {
@@ -128,6 +139,7 @@ impl<E> Journal<E> {
             | Record::JobAccepted { .. }
             | Record::JobPlanned { .. }
             | Record::TaskWon { .. }
+            | Record::AttemptFailed { .. }
             | Record::OutputRevoked { .. }
             | Record::JobCommitting { .. }
             | Record::JobPublishing { .. }

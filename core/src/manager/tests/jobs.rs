@@ -29,7 +29,7 @@ fn a_job_from_submission_to_published_output() {
     );
     let [first, second, reduce] = stage.launched[..] else { panic!("three attempts") };
     assert!(stage.say(worker, &FromWorker::PullOutputs { job: JobId(1), cursor: 0 }).is_empty());
-    let result = AttemptResult::Succeeded(Counters::default());
+    let result = AttemptResult::Succeeded(Success::default());
     let said = stage.say(worker, &FromWorker::Ended { attempt: second, result });
     assert_eq!(said, ["append TaskWon"], "an end is acknowledged when it is durable");
     assert_eq!(
@@ -154,26 +154,6 @@ fn the_same_key_is_the_same_job() {
     assert_eq!(stage.submit(client, 1), ["Client Accepted"]);
     let other = stage.connect(Role::Client);
     assert_eq!(stage.submit(other, 1), ["append JobAccepted"]);
-}
-
-#[test]
-fn a_program_that_fails_is_tried_four_times() {
-    let mut stage = Stage::new();
-    let (worker, client) = worker_and_client(&mut stage, 1);
-    stage.job(client, 1, 0);
-    for number in 0..3 {
-        let attempt = stage.launched[number];
-        let again = format!("Worker Launch map-00000-1-{}", number + 1);
-        let acknowledged = format!("Worker Acknowledged map-00000-1-{number} false");
-        assert_eq!(stage.failed(worker, attempt, program_failed()), [acknowledged, again]);
-    }
-    let last = stage.launched[3];
-    assert_eq!(
-        stage.failed(worker, last, program_failed()),
-        ["append JobFailing", "file remove STAGING", "Worker Acknowledged map-00000-1-3 false"]
-    );
-    stage.answer(FileAnswer::Done);
-    assert_eq!(stage.settle(), ["Client Ended ProgramFailed", "Worker DropJob { job: JobId(1) }"]);
 }
 
 #[test]
@@ -325,7 +305,7 @@ fn staging_is_removed_only_when_no_attempt_can_write_into_it_any_more() {
     let [_, second] = stage.launched[..] else { panic!("another attempt") };
     let back = stage.connect(Role::Worker);
     stage.register(back, 1, 1);
-    let entries = vec![InventoryEntry::Ended(first, AttemptResult::Succeeded(Counters::default()))];
+    let entries = vec![InventoryEntry::Ended(first, AttemptResult::Succeeded(Success::default()))];
     let mut lines = stage.say(back, &FromWorker::Inventory { entries, jobs: vec![], last: true });
     lines.extend(stage.settle());
     assert!(lines.contains(&format!("Worker Kill {}", second.file_stem())), "{lines:?}");
@@ -357,6 +337,7 @@ fn the_last_reports_are_kept_and_their_keys_with_them() {
             maps: 0,
             reduces: 0,
             attempts_failed: 0,
+            maps_remade_differently: 0,
             counters: Counters::default(),
             elapsed_us: 0,
         };

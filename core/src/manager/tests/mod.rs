@@ -4,6 +4,7 @@
 mod asked;
 mod dealing;
 mod draining;
+mod failing;
 mod jobs;
 mod recovering;
 mod returning;
@@ -11,6 +12,7 @@ mod sharing;
 mod told;
 mod workers;
 
+use crate::data::digest::OutputDigest;
 use crate::failure::{Cause, ExitStatus, Failure, OsError, OsErrorKind};
 use crate::ids::{
     AttemptId, ConnectionId, Epoch, Incarnation, JobId, Sequence, SessionId, SubmissionKey, TaskId,
@@ -28,7 +30,7 @@ use crate::report::Answer;
 use crate::time::{SECOND_US, Time};
 use crate::wire::message::{
     AttemptResult, FromClient, FromWorker, Heartbeat, HeartbeatAnswer, InventoryEntry, LaunchOrder, Role,
-    ToClient, ToWorker,
+    Success, ToClient, ToWorker,
 };
 use crate::wire::{Connection, Incoming, datagram, frame};
 use alloc::collections::BTreeMap;
@@ -95,6 +97,7 @@ impl Stage {
             epoch: Epoch(epoch),
             heartbeat_us: 2 * SECOND_US,
             lease_us: 10 * SECOND_US,
+            worker_patience_us: 60 * SECOND_US,
             snapshot_after_bytes: 1 << 10,
             seed: epoch,
         };
@@ -220,7 +223,13 @@ impl Stage {
     fn prepare(&mut self, client: ConnectionId, specification: JobSpecification, maps: u64) -> Vec<String> {
         let key = SubmissionKey(self.accepted);
         let mut lines = self.say(client, &FromClient::Submit { key, specification });
-        lines.extend(self.settle());
+        lines.extend(self.planned(maps));
+        lines
+    }
+
+    /// All that is asked of the file system before a job that was submitted is dealt.
+    fn planned(&mut self, maps: u64) -> Vec<String> {
+        let mut lines = self.settle();
         for answer in [
             FileAnswer::Found(false),
             FileAnswer::Listed(Ok(inputs(maps))),
@@ -244,7 +253,14 @@ impl Stage {
     }
 
     fn ended(&mut self, id: ConnectionId, attempt: AttemptId) -> Vec<String> {
-        let result = AttemptResult::Succeeded(Counters::default());
+        let result = AttemptResult::Succeeded(Success::default());
+        let mut lines = self.say(id, &FromWorker::Ended { attempt, result });
+        lines.extend(self.settle());
+        lines
+    }
+
+    fn printed(&mut self, id: ConnectionId, attempt: AttemptId, digest: u64) -> Vec<String> {
+        let result = AttemptResult::Succeeded(Success { digest: OutputDigest(digest), ..Success::default() });
         let mut lines = self.say(id, &FromWorker::Ended { attempt, result });
         lines.extend(self.settle());
         lines
@@ -255,6 +271,10 @@ impl Stage {
         let mut lines = self.say(id, &FromWorker::Ended { attempt, result });
         lines.extend(self.settle());
         lines
+    }
+
+    fn last_launched(&self) -> AttemptId {
+        *self.launched.last().expect("something was launched")
     }
 
     /// What the Manager does, a line each.
@@ -335,6 +355,9 @@ impl Stage {
                         self.report = Some(report);
                         format!("Ended {}", cause.map_or("well".into(), |cause| first_word(&cause)))
                     }
+                    ToClient::AttemptFailed(failure) => {
+                        format!("AttemptFailed {}", first_word(&format!("{:?}", failure.cause)))
+                    }
                     ToClient::Progress(progress) => {
                         self.progress = Some(progress);
                         format!("Progress {:?}", progress.phase)
@@ -394,6 +417,7 @@ fn specification(reducers: u32) -> JobSpecification {
         split_bytes: 1,
         directory: PathBytes::from("/"),
         environment: vec![],
+        accepts_nondeterminism: false,
         sync: true,
         priority: Priority::Normal,
     }
