@@ -89,7 +89,10 @@ impl Attention {
 pub fn drains(seed: u64, workers: u16, capable: u16) -> Vec<DrainSetting> {
     let stream = &mut Stream::new(seed, "drains");
     let mut drain = || DrainSetting {
-        at_us: stream.below(4 * SECOND_US),
+        at_us: {
+            let magnitude = stream.between(16, 22);
+            SECOND_US / 4 + stream.below(1 << magnitude)
+        },
         worker: (capable + 1 + stream.below(u64::from(workers) - 1) as u16) % workers,
         undone_after_us: {
             let us = stream.below(4 * SECOND_US);

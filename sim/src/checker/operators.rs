@@ -12,19 +12,20 @@ use windrow_core::report::{Answer, JobState};
 pub struct Drained {
     /// The worker's process.
     pub worker: ProcessId,
-    /// Attempts that it executes at the same time.
-    pub slots: u32,
+    /// Attempts that it had been ordered to execute by then, and had not reported.
+    pub running: u32,
     /// Attempts that it had begun by then.
     pub begun: u32,
     /// Attempts that it has begun since.
     pub begun_since: u32,
 }
 
-/// Who drains a worker has it empty in the end: it begins nothing more but what was on its way to it, which has its slots.
+/// Who drains a worker has it empty in the end: it begins nothing more but what was ordered before, which may be on its way.
 pub fn a_drained_worker_gets_nothing_new(evidence: &Evidence<'_>) -> Option<Violation> {
-    let busy = evidence.history.drained.iter().find(|drained| drained.begun_since > drained.slots)?;
-    let Drained { worker, slots, begun_since, .. } = busy;
-    let detail = format!("{worker} of {slots} slots has begun {begun_since} attempts since it was drained");
+    let busy = evidence.history.drained.iter().find(|drained| drained.begun_since > drained.running)?;
+    let Drained { worker, running, begun_since, .. } = busy;
+    let detail =
+        format!("{worker} had {running} attempts when it was drained, and has begun {begun_since} since");
     Some(Violation::new("a drained worker gets nothing new", detail))
 }
 

@@ -94,8 +94,8 @@ impl<M: Machines> World<M> {
             return;
         };
         if is_drained {
-            let (slots, begun) = (worker.slots(), worker.begun());
-            self.history.drained.push(Drained { worker: *process, slots, begun, begun_since: 0 });
+            let (running, begun) = (told.running, worker.begun());
+            self.history.drained.push(Drained { worker: *process, running, begun, begun_since: 0 });
         }
     }
 

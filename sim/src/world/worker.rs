@@ -78,11 +78,6 @@ impl<M: Machines> WorkerProcess<M> {
         worker
     }
 
-    /// Attempts that it executes at the same time.
-    pub fn slots(&self) -> u32 {
-        self.slots
-    }
-
     /// Attempts that it has begun.
     pub fn begun(&self) -> u32 {
         self.begun

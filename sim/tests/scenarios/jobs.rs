@@ -25,7 +25,8 @@ enum Naming {
 /// A job; which it is decides its paths, and is told later.
 pub fn jobs() -> impl Strategy<Value = JobSetting> {
     let naming = prop_oneof![Just(Naming::Files), Just(Naming::Pattern), Just(Naming::Directory)];
-    let times = (beginning_us(), rarely(), rarely());
+    let attention = (rarely(), rarely(), rarely(), rarely());
+    let times = (beginning_us(), rarely(), rarely(), attention);
     let data = (vec(text(), 0..4), naming, 1_u64..100);
     (times, data, functions(), 0_u32..4, any::<bool>(), mistakes()).prop_map(
         |(times, (texts, naming, split_bytes), (mapper, reducer), reducers, sync, mistake)| {
@@ -38,12 +39,13 @@ pub fn jobs() -> impl Strategy<Value = JobSetting> {
                 Naming::Pattern if !files.is_empty() => vec![directory.join("text-*")],
                 Naming::Files | Naming::Pattern | Naming::Directory => vec![directory],
             };
-            let (submit_us, cancel_after_us, again_after_us) = times;
+            let (submit_us, cancel_after_us, again_after_us, attention) = times;
+            let (wait_after_us, kill_after_us, other_job_after_us, look_after_us) = attention;
             let mut job = JobSetting {
                 submit_us,
                 cancel_after_us,
                 again_after_us,
-                attention: Attention::default(),
+                attention: Attention { wait_after_us, kill_after_us, other_job_after_us, look_after_us },
                 patience_us: PATIENCE_US,
                 files,
                 inputs,
@@ -59,6 +61,7 @@ pub fn jobs() -> impl Strategy<Value = JobSetting> {
             };
             if job.hangs() {
                 job.cancel_after_us.get_or_insert(submit_us);
+                job.attention.wait_after_us = None;
             }
             job
         },
