@@ -128,6 +128,7 @@ impl JobSetting {
             directory: HOME.into(),
             environment: Vec::new(),
             accepts_nondeterminism: self.accepts_nondeterminism,
+            has_side_effects: false,
             sync: self.sync,
             priority: self.priority,
         }

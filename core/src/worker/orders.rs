@@ -402,6 +402,7 @@ mod tests {
             directory: PathBytes::from("/"),
             environment: Vec::new(),
             accepts_nondeterminism: false,
+            has_side_effects: false,
             sync: true,
             priority: Priority::Normal,
         };

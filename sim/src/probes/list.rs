@@ -32,6 +32,8 @@ pub const ALL: &[Probe] = &[
     within_reach("a key comes twice"),
     within_reach("who asks late hears the end"),
     within_reach("a key comes with another job"),
+    // core/src/manager/backup.rs
+    within_reach("a straggler is backed up"),
     // core/src/manager/drain.rs
     within_reach("a drain is undone"),
     within_reach("a worker is drained"),
@@ -49,6 +51,7 @@ pub const ALL: &[Probe] = &[
     within_reach("a worker is let in again, for nobody else is left"),
     // core/src/manager/fates.rs
     within_reach("a success of an attempt given up for lost counts"),
+    within_reach("an attempt is overtaken by another of its task"),
     within_reach("an attempt is lost"),
     within_reach("an attempt is killed while its worker is away"),
     within_reach("an output is revoked with its worker"),
@@ -56,7 +59,6 @@ pub const ALL: &[Probe] = &[
     within_reach("the journal begins anew"),
     // core/src/manager/recovery.rs
     within_reach("an attempt of a job that is over is dropped"),
-    within_reach("a drained worker gathers no more"),
     within_reach("an attempt of an earlier life is adopted"),
     within_reach("an attempt of an earlier life is killed"),
     within_reach("an output of an earlier life is found again"),
