@@ -113,7 +113,7 @@ fn the_readme_shows_what_its_first_command_runs_and_prints() {
 fn the_readme_names_options_and_exit_codes_that_exist() {
     let place = Place::new();
     let readme = fs::read_to_string(repository().join("README.md")).unwrap();
-    let help = ["run", "submit", "manager", "worker", "sim"]
+    let help = ["run", "submit", "manager", "worker", "drain", "shutdown", "sim"]
         .map(|command| shell(&place, &format!("windrow {command} --help")));
     let known: Vec<&str> = help.iter().flat_map(|text| options(text)).collect();
     // Cargo's own.

@@ -267,7 +267,7 @@ fn json_is_one_object() {
 fn the_help_teaches() {
     let help = printed(&mut sim(&["--help"])).replace('\n', " ");
     for words in
-        ["Examples:", "--seed 4711 --html run.html", "crash-worker,", "stranger.", "N seeds, F failures"]
+        ["Examples:", "--seed 4711 --html run.html", "crash-worker,", "operators.", "N seeds, F failures"]
     {
         assert!(help.contains(words), "{words} is missing in {help}");
     }

@@ -1,11 +1,16 @@
 //! The subcommands: each owns its options and what is done with them, in a file of its own.
 
+pub mod ask;
+pub mod drain;
+pub mod job;
+pub mod jobs;
 pub mod manager;
 pub mod run;
 pub mod shutdown;
 pub mod simulate;
 pub mod submit;
 pub mod worker;
+pub mod workers;
 
 use crate::interrupts::Interrupts;
 use crate::present::{Outcome, Presenter};
@@ -13,8 +18,10 @@ use net::{Link, StopHandle, entropy};
 use std::net::SocketAddr;
 use windrow_core::client::{ClientConfig, ClientReport, ClientTask};
 use windrow_core::failure::Failure;
-use windrow_core::job::JobSpecification;
 use windrow_core::time::SECOND_US;
+
+/// What the first signal does to a job whose user follows it.
+const CANCELLING: &str = "cancelling the job; a second signal ends windrow at once";
 
 /// For how long an absent Manager is tried again.
 const PATIENCE_US: u64 = 5 * SECOND_US;
@@ -28,20 +35,21 @@ struct Place<'a> {
     link: Link,
 }
 
-/// Hands in a job and follows it to its end; the first signal cancels it.
+/// Follows a job, handed in with it or not, to its end or as far as it is wanted. The first signal cancels the job, or leaves
+/// it alone where it is only watched; `at_signal` says which.
 fn follow_job(
     place: Place<'_>,
-    specification: JobSpecification,
+    task: ClientTask,
+    at_signal: &str,
     interrupts: &Interrupts,
     presenter: &mut Presenter,
 ) -> Outcome {
     let cancel = StopHandle::default();
-    let (handle, notes) = (cancel.clone(), presenter.notes());
+    let (handle, notes, at_signal) = (cancel.clone(), presenter.notes(), at_signal.to_string());
     interrupts.end_by(move || {
-        notes.say("cancelling the job; a second signal ends windrow at once");
+        notes.say(&at_signal);
         handle.stop();
     });
-    let task = ClientTask::Submit { key: entropy::submission_key(), specification };
     let mut outcome = Outcome::default();
     let followed = follow(place, task, &cancel, |report| {
         presenter.report(&report);
@@ -51,8 +59,11 @@ fn follow_job(
             | ClientReport::Progress(_)
             | ClientReport::AttemptFailed(_) => {}
             ClientReport::Ended(report) => outcome.report = Some(report),
+            ClientReport::Left(job) => outcome.left = Some(job),
             ClientReport::Failed(failure) => outcome.failure = Some(failure),
-            ClientReport::ShutDown { .. } => unreachable!("a job was asked for, not a shutdown"),
+            ClientReport::Answered(_) | ClientReport::ShutDown { .. } => {
+                unreachable!("a job was asked for, nothing else")
+            }
         }
     });
     interrupts.end_at_once_from_now();

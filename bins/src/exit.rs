@@ -48,7 +48,7 @@ impl Exit {
             Exit::BadConfiguration => "bad configuration: address, port, directory, cluster, version",
             Exit::OutputExists => "the output exists already",
             Exit::Io => "input/output or network failed",
-            Exit::Interrupted => "interrupted: Ctrl-C or SIGTERM ended `run`, `submit` or a swarm of `sim`",
+            Exit::Interrupted => "interrupted: the job was killed, or Ctrl-C or SIGTERM ended a command",
         }
     }
 }
@@ -62,6 +62,9 @@ impl From<&Failure> for Exit {
             | Cause::ProgramStoppedReading { .. }
             | Cause::RecordTooLong { .. }
             | Cause::Killed
+            | Cause::UnknownJob { .. }
+            | Cause::UnknownWorker { .. }
+            | Cause::KeyTaken { .. }
             | Cause::Invalid { .. } => Exit::Failed,
             Cause::InputNotFound { .. }
             | Cause::InputUnreadable { .. }

@@ -41,6 +41,10 @@ fn execute(command: Command) -> Exit {
         Command::Manager(options) => command::manager::execute(&options),
         Command::Worker(options) => command::worker::execute(&options),
         Command::Submit(options) => command::submit::execute(&options),
+        Command::Jobs(options) => command::jobs::execute(&options),
+        Command::Job(options) => command::job::execute(&options),
+        Command::Workers(options) => command::workers::execute(&options),
+        Command::Drain(options) => command::drain::execute(&options),
         Command::Shutdown(options) => command::shutdown::execute(&options),
         Command::Sim(options) => command::simulate::execute(&options),
     }

@@ -2,7 +2,7 @@
 //! them. An option's value is checked here; what several say together is checked by whoever uses them.
 
 use crate::address::MANAGER_ADDRESS;
-use crate::command::{manager, run, shutdown, simulate, submit, worker};
+use crate::command::{drain, job, jobs, manager, run, shutdown, simulate, submit, worker, workers};
 use crate::{exit, values};
 use clap::builder::Resettable;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -38,13 +38,17 @@ impl Options {
         let mut command = Options::command();
         if std::env::var_os(MANAGER_VARIABLE).is_some_and(|value| value.is_empty()) {
             // Empty, it is as if it were not set.
-            for name in ["worker", "submit", "shutdown"] {
-                let without = |manager: clap::Arg| manager.env(Resettable::Reset);
-                command = command.mut_subcommand(name, |it| it.mut_arg("manager", without));
-            }
+            command = command.mut_subcommands(without_variable);
         }
         Options::from_arg_matches(&command.try_get_matches_from(arguments)?)
     }
+}
+
+/// The same command, and those below it, for which no variable names the Manager.
+fn without_variable(command: clap::Command) -> clap::Command {
+    let has_manager = command.get_arguments().any(|argument| argument.get_id() == "manager");
+    let command = command.mut_subcommands(without_variable);
+    if has_manager { command.mut_arg("manager", |manager| manager.env(Resettable::Reset)) } else { command }
 }
 
 /// The subcommands.
@@ -56,8 +60,16 @@ pub enum Command {
     Manager(manager::ManagerOptions),
     /// Start a worker, which executes tasks
     Worker(worker::WorkerOptions),
-    /// Run a job on a cluster, and follow it to its end
+    /// Run a job on a cluster, and follow it to its end or leave it
     Submit(submit::SubmitOptions),
+    /// List the jobs of a cluster
+    Jobs(jobs::JobsOptions),
+    /// Look at a job, wait for it, kill it, or read what it complained of
+    Job(job::JobOptions),
+    /// List the workers of a cluster
+    Workers(workers::WorkersOptions),
+    /// Empty a worker that is to be stopped
+    Drain(drain::DrainOptions),
     /// Stop a cluster: the Manager and its workers
     Shutdown(shutdown::ShutdownOptions),
     /// Search for bugs of Windrow itself, in simulated clusters
@@ -143,7 +155,7 @@ pub struct ReportingOptions {
 
     /// Print one JSON object at the end, and nothing else, to standard output
     ///
-    /// Its fields: status (succeeded, failed), exit_code, job, name, output, maps, reduces, attempts_failed,
+    /// Its fields: status (succeeded, failed, accepted), exit_code, job, name, output, maps, reduces, attempts_failed,
     /// elapsed_seconds, counters, and failure (null, or message, kind, job, task, attempt, host, input, stderr, remedy, text).
     #[arg(long)]
     pub json: bool,

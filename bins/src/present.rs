@@ -6,13 +6,17 @@
 mod bars;
 mod json;
 mod lines;
+mod report;
+mod report_json;
 pub mod seeds;
 mod summary;
+mod table;
 mod text;
 
 use crate::exit::Exit;
 use crate::options::ReportingOptions;
 use crate::streams;
+use anstream::AutoStream;
 use bars::Bars;
 use indicatif::MultiProgress;
 use lines::Lines;
@@ -23,7 +27,9 @@ use std::time::Instant;
 use text::Audience;
 use windrow_core::client::ClientReport;
 use windrow_core::failure::Failure;
+use windrow_core::ids::JobId;
 use windrow_core::job::JobReport;
+use windrow_core::report::Answer;
 
 /// Attempts that fail and are tried again, of which as many are told one by one.
 const FAILED_ATTEMPTS_TOLD: u32 = 8;
@@ -98,7 +104,11 @@ impl Presenter {
                 Progress::Bars(bars) => bars.show(progress, &self.audience, elapsed),
             },
             ClientReport::AttemptFailed(failure) => self.tell_failed_attempt(failure),
-            ClientReport::Ended(_) | ClientReport::ShutDown { .. } | ClientReport::Failed(_) => self.clear(),
+            ClientReport::Ended(_)
+            | ClientReport::Left(_)
+            | ClientReport::Answered(_)
+            | ClientReport::ShutDown { .. }
+            | ClientReport::Failed(_) => self.clear(),
         }
     }
 
@@ -142,14 +152,12 @@ impl Presenter {
             }
         }
         if self.options.json {
-            let written = streams::standard_output()
-                .and_then(|mut stdout| writeln!(stdout, "{}", json::outcome(outcome)));
-            if let Err(failure) = streams::printed(written) {
-                complain(&failure);
-                return if exit == Exit::Success { Exit::from(&failure) } else { exit };
-            }
+            return print(&json::outcome(outcome), exit);
         }
-        exit
+        match outcome.left.filter(|_| exit == Exit::Success) {
+            Some(job) => print(&job.to_string(), exit),
+            None => exit,
+        }
     }
 }
 
@@ -188,6 +196,8 @@ pub struct Outcome {
     pub report: Option<JobReport>,
     /// What went wrong apart from the job.
     pub failure: Option<Failure>,
+    /// The job, where it goes on and is not followed any more.
+    pub left: Option<JobId>,
     /// Whether a signal came meanwhile.
     pub interrupted: bool,
     /// Whether the output went to standard output.
@@ -203,6 +213,7 @@ impl Outcome {
     /// The exit code. A job that ended well before a signal could end it has ended well.
     pub fn exit(&self) -> Exit {
         match self.failure() {
+            None if self.interrupted && self.left.is_some() => Exit::Interrupted,
             None => Exit::Success,
             Some(_) if self.interrupted => Exit::Interrupted,
             Some(failure) => Exit::from(failure),
@@ -213,6 +224,38 @@ impl Outcome {
 impl From<Failure> for Outcome {
     fn from(failure: Failure) -> Outcome {
         Outcome { failure: Some(failure), ..Outcome::default() }
+    }
+}
+
+/// Shows the answer to a question, and then what is to be said against it; gives the exit code.
+pub fn conclude_answer(answer: &Answer, judgement: Result<(), Failure>, json: bool) -> Exit {
+    let exit = judgement.as_ref().err().map_or(Exit::Success, Exit::from);
+    let text = if json { report_json::answer(answer) } else { report::answer(answer) };
+    let exit = if json || judgement.is_ok() { print(text.trim_end(), exit) } else { exit };
+    if let Err(failure) = judgement {
+        complain(&failure);
+    }
+    exit
+}
+
+/// Tells why a question was not answered; gives the exit code.
+pub fn conclude_unanswered(outcome: &Outcome, json: bool) -> Exit {
+    let exit = outcome.exit();
+    if let Some(failure) = outcome.failure() {
+        complain(failure);
+    }
+    if json { print(&json::outcome(outcome), exit) } else { exit }
+}
+
+/// Prints lines to standard output; the exit code is another than `exit` only where it cannot, and all else went well.
+fn print(lines: &str, exit: Exit) -> Exit {
+    let written = streams::standard_output().and_then(|stdout| writeln!(AutoStream::auto(stdout), "{lines}"));
+    match streams::printed(written) {
+        Err(failure) => {
+            complain(&failure);
+            if exit == Exit::Success { Exit::from(&failure) } else { exit }
+        }
+        Ok(()) => exit,
     }
 }
 

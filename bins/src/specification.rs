@@ -9,7 +9,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 use windrow_core::failure::Failure;
-use windrow_core::job::{CommandLine, JobSpecification, PathBytes};
+use windrow_core::job::{CommandLine, JobSpecification, PathBytes, Priority};
 use windrow_core::limits::REDUCERS_MAX;
 
 /// The longest name of a job, in bytes.
@@ -51,6 +51,7 @@ pub fn specification(
         accepts_nondeterminism: options.accept_nondeterminism,
         has_side_effects: options.side_effects,
         sync,
+        priority: Priority::Normal,
     })
 }
 

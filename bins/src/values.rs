@@ -1,7 +1,10 @@
 //! Values of options: owns how sizes, durations and counts are read, and what is said of those that cannot be.
 
 use bytesize::ByteSize;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use std::time::Duration;
+use windrow_core::ids::TaskId;
+use windrow_core::job::Priority;
 
 /// How the help explains sizes.
 pub const SIZES: &str =
@@ -29,6 +32,24 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Reads the name of a task: `map-3`, `reduce-0`, or with a space in between, as errors have it.
+pub fn task(text: &str) -> Result<TaskId, String> {
+    let named = |kind: &str, of: fn(u32) -> TaskId| {
+        let index = text.strip_prefix(kind)?.strip_prefix(['-', ' '])?;
+        index.parse().ok().map(of)
+    };
+    let task = named("map", TaskId::Map).or_else(|| named("reduce", TaskId::Reduce));
+    task.ok_or_else(|| "a task is map-N or reduce-N, counted from 0".into())
+}
+
+/// Reads a priority by its name.
+pub fn priority() -> impl TypedValueParser<Value = Priority> {
+    PossibleValuesParser::new(Priority::ALL.map(Priority::name)).map(|name| {
+        let named = |priority: &Priority| priority.name() == name;
+        Priority::ALL.into_iter().find(named).expect("only these names are possible")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,6 +64,15 @@ mod tests {
         assert_eq!(size("7"), Ok(7));
         for wrong in ["", "0", "0MiB", "-1", "MiB", "1XB", "ten", "99999999999EiB", "nan", "1 2"] {
             assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn tasks_are_named_as_errors_name_them() {
+        assert_eq!(task("map-7"), Ok(TaskId::Map(7)));
+        assert_eq!(task("reduce 0"), Ok(TaskId::Reduce(0)));
+        for wrong in ["", "map", "map7", "map--1", "7", "reduce-x", "shuffle-1"] {
+            assert!(task(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -282,6 +282,29 @@ pub enum Cause {
         /// What to do, likewise.
         remedy: String,
     },
+    /// There is no such job, or it is forgotten.
+    UnknownJob {
+        /// Which was meant.
+        job: JobId,
+        /// Some that there are, in order.
+        known: Vec<JobId>,
+        /// How many more there are.
+        others: u32,
+    },
+    /// No worker is called so, or several are.
+    UnknownWorker {
+        /// What was given.
+        worker: String,
+        /// Some that there are, each by its host and number.
+        known: Vec<String>,
+        /// How many more there are.
+        others: u32,
+    },
+    /// A job was submitted before under the same key, and is another.
+    KeyTaken {
+        /// Which it is.
+        job: JobId,
+    },
     /// The directory in which a server keeps its files cannot be used.
     WorkDirectory {
         /// The directory.
@@ -382,6 +405,9 @@ impl Cause {
             | Cause::OutputNotSynced { .. }
             | Cause::Cancelled
             | Cause::ManagerStopped
+            | Cause::UnknownJob { .. }
+            | Cause::UnknownWorker { .. }
+            | Cause::KeyTaken { .. }
             | Cause::WorkDirectory { .. }
             | Cause::WorkDirectoryTaken { .. }
             | Cause::Journal { .. }

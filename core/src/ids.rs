@@ -2,6 +2,7 @@
 //!
 //! An [`AttemptId`] never repeats, whatever dies: it carries the Manager's epoch.
 
+use crate::digest::digest;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +56,13 @@ id!(
     /// A submission, drawn by the client: the same key twice is the same job.
     SubmissionKey(u64)
 );
+
+impl SubmissionKey {
+    /// The key that a user named.
+    pub fn named(name: &str) -> SubmissionKey {
+        SubmissionKey(digest(name.as_bytes()))
+    }
+}
 
 /// A stream connection, as one machine and its driver call it.
 ///
@@ -122,6 +130,11 @@ pub struct AttemptId {
 }
 
 impl AttemptId {
+    /// The least of all ids of a job's attempts.
+    pub const fn first_of(job: JobId) -> AttemptId {
+        AttemptId { job, task: TaskId::Map(0), epoch: Epoch(0), number: 0 }
+    }
+
     /// A name fit for a file: letters, digits and hyphens, different for every attempt of the job.
     pub fn file_stem(&self) -> alloc::string::String {
         let AttemptId { task, epoch, number, .. } = self;

@@ -2,9 +2,15 @@
 //!
 //! Plain data. The plan depends on the specification and the input alone, never on workers or slots.
 
+mod priority;
+
+pub use priority::Priority;
+
+use crate::digest::digest;
 use crate::failure::Failure;
 use crate::ids::{AttemptId, JobId};
 use crate::shown::Quoted;
+use crate::wire::frame;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -117,6 +123,8 @@ pub struct JobSpecification {
     pub has_side_effects: bool,
     /// Whether output files and directories are synced before the job counts as done.
     pub sync: bool,
+    /// Its weight beside other jobs.
+    pub priority: Priority,
 }
 
 /// A job's staging directory: a hidden sibling of its output, of this job alone, in which only the Manager deletes.
@@ -153,6 +161,11 @@ impl Staging {
 }
 
 impl JobSpecification {
+    /// Tells it from another that came under the same key.
+    pub fn digest(&self) -> u64 {
+        digest(&frame::encode(self))
+    }
+
     /// The same without its inputs, which may be many: what a single task needs to know.
     #[must_use]
     pub fn without_inputs(&self) -> JobSpecification {
@@ -169,6 +182,7 @@ impl JobSpecification {
             accepts_nondeterminism: self.accepts_nondeterminism,
             has_side_effects: self.has_side_effects,
             sync: self.sync,
+            priority: self.priority,
         }
     }
 }

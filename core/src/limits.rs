@@ -37,6 +37,24 @@ pub const NAME_BYTES_MAX: usize = 1 << 10;
 pub const PATH_BYTES_MAX: usize = 64 << 10;
 /// Ended jobs whose report is kept.
 pub const REPORTS_KEPT: usize = 1_000;
+/// Workers of which it is kept that they are drained: those that never said goodbye would be kept for ever.
+pub const DRAINS_KEPT: usize = 1_000;
+/// Jobs in a list; each takes no more than a name and figures.
+pub const JOBS_LISTED_MAX: usize = 1_000;
+/// Attempts under way in what is told of a job.
+pub const ATTEMPTS_LISTED_MAX: usize = 1_000;
+/// Workers in a list.
+pub const WORKERS_LISTED_MAX: usize = 4_096;
+/// Bytes of a host's name that are told in a report.
+pub const HOST_BYTES_SHOWN: usize = 255;
+/// Names of jobs or workers that an error tells of where one is not found.
+pub const NAMES_TOLD_MAX: usize = 10;
+/// Failures of attempts that are kept for people, of all jobs and of one; each has the end of a program's stderr.
+pub const FAILED_ATTEMPTS_KEPT: usize = 1_000;
+/// See [`FAILED_ATTEMPTS_KEPT`].
+pub const FAILED_ATTEMPTS_KEPT_OF_JOB: usize = 100;
+/// Encoded failures in one answer.
+pub const LOG_BYTES_MAX: usize = 2 << 20;
 /// Workers that are gone whose hosts are still known by name.
 pub const HOSTS_KEPT: usize = 1_000;
 /// Records after which the journal begins anew with a snapshot: what is read in well under a second.
@@ -136,6 +154,11 @@ mod tests {
             (8 * BLOCK_BYTES, SORT_BYTES_MIN),
             (SORT_BYTES_MIN, RECORD_BYTES_MAX),
             (INVENTORY_PAGE_ENTRIES, INVENTORY_ENTRIES_MAX),
+            (LOG_BYTES_MAX + failure_bytes, FRAME_BYTES_MAX),
+            (JOBS_LISTED_MAX * (NAME_BYTES_MAX + 200), FRAME_BYTES_MAX),
+            (WORKERS_LISTED_MAX * (HOST_BYTES_SHOWN + 100), FRAME_BYTES_MAX),
+            (ATTEMPTS_LISTED_MAX * (HOST_BYTES_SHOWN + 200) + SPECIFICATION_BYTES_MAX, FRAME_BYTES_MAX),
+            (FAILED_ATTEMPTS_KEPT_OF_JOB, FAILED_ATTEMPTS_KEPT),
             (REDUCERS_MAX as usize, SPLITS_MAX),
         ];
         for (small, large) in pairs {

@@ -57,13 +57,7 @@ where
     F: FnMut(ClientReport),
 {
     fn perform(&mut self, _node: &N, report: ClientReport) -> ControlFlow<Result<(), Failure>> {
-        let is_last = match &report {
-            ClientReport::Waiting(_)
-            | ClientReport::Accepted(_)
-            | ClientReport::Progress(_)
-            | ClientReport::AttemptFailed(_) => false,
-            ClientReport::Ended(_) | ClientReport::ShutDown { .. } | ClientReport::Failed(_) => true,
-        };
+        let is_last = report.is_last();
         (self.reports)(report);
         if is_last { ControlFlow::Break(Ok(())) } else { ControlFlow::Continue(()) }
     }

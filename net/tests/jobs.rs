@@ -14,7 +14,7 @@ use std::path::Path;
 use std::thread::JoinHandle;
 use windrow_core::client::{ClientConfig, ClientReport, ClientTask};
 use windrow_core::failure::{Cause, ExitStatus, Failure};
-use windrow_core::job::{CommandLine, JobReport, JobSpecification, PathBytes};
+use windrow_core::job::{CommandLine, JobReport, JobSpecification, PathBytes, Priority};
 
 fn path(path: &Path) -> PathBytes {
     PathBytes(path.as_os_str().as_bytes().to_vec())
@@ -39,6 +39,7 @@ fn word_count(directory: &Path, output: &str) -> JobSpecification {
         accepts_nondeterminism: false,
         has_side_effects: false,
         sync: false,
+        priority: Priority::Normal,
     }
 }
 
@@ -101,7 +102,7 @@ fn ask(cluster: &str, manager: SocketAddr, link: Link, task: ClientTask) -> Clie
 }
 
 fn submit(cluster: &str, manager: SocketAddr, link: Link, specification: JobSpecification) -> JobReport {
-    let task = ClientTask::Submit { key: entropy::submission_key(), specification };
+    let task = ClientTask::Submit { key: entropy::submission_key(), specification, is_detached: false };
     match ask(cluster, manager, link, task) {
         ClientReport::Ended(report) => report,
         report => panic!("{report:?}"),
@@ -162,7 +163,7 @@ fn a_cancelled_job_ends_its_programs_and_shows_nothing() {
         manager: cluster.address(),
         manager_name: "here".into(),
         patience_us: 5_000_000,
-        task: ClientTask::Submit { key: entropy::submission_key(), specification },
+        task: ClientTask::Submit { key: entropy::submission_key(), specification, is_detached: false },
         seed: entropy::seed(),
     };
     let mut ended = None;

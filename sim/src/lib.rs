@@ -13,6 +13,7 @@ pub mod disk;
 pub mod names;
 pub mod network;
 pub mod node;
+pub mod operators;
 pub mod probes;
 pub mod process;
 pub mod reference;

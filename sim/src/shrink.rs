@@ -16,8 +16,9 @@ use size::Size;
 type Edit = Box<dyn Fn(&mut Scenario)>;
 
 /// Kinds of edits, each proposed for the scenario as it is by then; what makes runs shorter comes first.
-const PASSES: [fn(&Scenario) -> Vec<Edit>; 8] = [
+const PASSES: [fn(&Scenario) -> Vec<Edit>; 9] = [
     parts::faults,
+    parts::drains,
     parts::jobs,
     parts::workers,
     parts::files,

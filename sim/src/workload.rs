@@ -5,13 +5,14 @@ mod mistake;
 pub use mistake::Mistake;
 
 use crate::disk::stored;
+use crate::operators::Attention;
 use crate::process::UserFunction;
 use crate::scenario::FaultKind;
 use crate::stream::{Ratio, Stream};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use windrow_core::failure::{ExitStatus, OsErrorKind};
-use windrow_core::job::{JobSpecification, PathBytes};
+use windrow_core::job::{JobSpecification, PathBytes, Priority};
 use windrow_core::limits::{BLOCK_BYTES, SORT_BYTES_MIN};
 use windrow_core::time::{MILLISECOND_US, SECOND_US};
 
@@ -49,6 +50,9 @@ pub struct JobSetting {
     pub cancel_after_us: Option<u64>,
     /// After how long another client submits the same job under the same key, if one does.
     pub again_after_us: Option<u64>,
+    /// What becomes of it beside that.
+    #[serde(default)]
+    pub attention: Attention,
     /// For how long its clients try an absent Manager again. A user whose client gave up earlier than others would starts
     /// another.
     pub patience_us: u64,
@@ -70,6 +74,8 @@ pub struct JobSetting {
     pub accepts_nondeterminism: bool,
     /// Whether output is synced.
     pub sync: bool,
+    /// Its weight beside other jobs.
+    pub priority: Priority,
     /// What its user gets wrong, so that it cannot be run.
     pub mistake: Option<Mistake>,
 }
@@ -124,6 +130,7 @@ impl JobSetting {
             accepts_nondeterminism: self.accepts_nondeterminism,
             has_side_effects: false,
             sync: self.sync,
+            priority: self.priority,
         }
     }
 }
@@ -131,7 +138,18 @@ impl JobSetting {
 /// The jobs of a seed, with programs and users that fail as far as `kinds` says.
 pub fn from_seed(seed: u64, kinds: &BTreeSet<FaultKind>) -> Vec<JobSetting> {
     let count = Stream::new(seed, "workload").between(1, 2);
-    (0..count).map(|index| job(&mut Stream::new(seed, &format!("job {index}")), index, kinds)).collect()
+    let stream = |name: &str, index| Stream::new(seed, &format!("{name} {index}"));
+    let job = |index| {
+        let mut job = job(&mut stream("job", index), index, kinds);
+        job.priority = *stream("priority of job", index).pick(&Priority::ALL);
+        if kinds.contains(&FaultKind::Operators) {
+            job.attention = Attention::draw(&mut stream("attention to job", index));
+            // Who leaves a job that never ends could not give it up.
+            job.attention.wait_after_us = job.attention.wait_after_us.filter(|_| !job.hangs());
+        }
+        job
+    };
+    (0..count).map(job).collect()
 }
 
 fn job(stream: &mut Stream, index: u64, kinds: &BTreeSet<FaultKind>) -> JobSetting {
@@ -162,6 +180,7 @@ fn job(stream: &mut Stream, index: u64, kinds: &BTreeSet<FaultKind>) -> JobSetti
         submit_us: stream.below(800 * MILLISECOND_US),
         cancel_after_us: (cancelled && stream.chance(Ratio::one_in(2))).then(|| patience_us(stream)),
         again_after_us: again.then(|| patience_us(stream)),
+        attention: Attention::default(),
         patience_us: PATIENCE_US,
         inputs,
         output: format!("/shared/out {index}").as_str().into(),
@@ -171,6 +190,7 @@ fn job(stream: &mut Stream, index: u64, kinds: &BTreeSet<FaultKind>) -> JobSetti
         split_bytes,
         accepts_nondeterminism: false,
         sync: stream.chance(Ratio::one_in(2)),
+        priority: Priority::Normal,
         mistake: None,
         files,
     };

@@ -47,6 +47,12 @@ impl Scene {
 
     /// Submits the job with these scripts.
     pub fn submit(&self, mapper: &str, reducer: &str, reducers: usize) -> Process {
+        let job = self.job(mapper, reducer, reducers);
+        self.cluster.start_submit(&self.place, &job.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// The options of the job with these scripts.
+    pub fn job(&self, mapper: &str, reducer: &str, reducers: usize) -> Vec<String> {
         let mapper = format!("{} map", self.place.program("mapper", mapper));
         let reducer = format!("{} reduce", self.place.program("reducer", reducer));
         let arrivals = format!("ARRIVALS={}", self.arrivals.path.display());
@@ -56,7 +62,7 @@ impl Scene {
         let job = ["--input", "input", "--output", output, "--mapper", &mapper, "--reducer", &reducer];
         // What waits for the test is no straggler.
         let options = ["--side-effects", "--reducers", &reducers, "--env", &arrivals, "--env", &gate];
-        self.cluster.start_submit(&self.place, &[&job[..], &options[..]].concat())
+        [&job[..], &options[..]].concat().into_iter().map(String::from).collect()
     }
 
     /// Awaits the next program of a kind; gives the number of its worker.

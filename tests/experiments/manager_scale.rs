@@ -10,7 +10,7 @@ use std::time::Instant;
 use windrow_core::ids::{
     AttemptId, ConnectionId, Epoch, Incarnation, JobId, OperationId, Sequence, SubmissionKey, TaskId,
 };
-use windrow_core::job::{CommandLine, FileIdentity, InputFile, JobSpecification, PathBytes};
+use windrow_core::job::{CommandLine, FileIdentity, InputFile, JobSpecification, PathBytes, Priority};
 use windrow_core::machine::{Action, Event, Machine, NetworkAction, NetworkEvent, Node};
 use windrow_core::manager::files::{FileAnswer, FileRequest};
 use windrow_core::manager::jobs::Jobs;
@@ -253,6 +253,7 @@ fn specification() -> JobSpecification {
         accepts_nondeterminism: false,
         has_side_effects: false,
         sync: true,
+        priority: Priority::Normal,
     }
 }
 

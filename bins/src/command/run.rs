@@ -1,6 +1,6 @@
 //! `windrow run`: a job on this machine. Both machines live in this process; nothing listens, nothing stays behind.
 
-use super::{Place, follow_job};
+use super::{CANCELLING, Place, follow_job};
 use crate::failures::{invalid, work_directory};
 use crate::host;
 use crate::interrupts::Interrupts;
@@ -12,11 +12,12 @@ use crate::work_directory::WorkDirectory;
 use crate::{exit::Exit, servers, values};
 use bytesize::ByteSize;
 use clap::Args;
-use net::{LocalCluster, LocalOptions};
+use net::{LocalCluster, LocalOptions, entropy};
 use std::ffi::OsStr;
 use std::io::{self, IsTerminal};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use windrow_core::client::ClientTask;
 use windrow_core::failure::Failure;
 
 /// The options of `windrow run`.
@@ -125,7 +126,8 @@ fn run(options: &RunOptions, interrupts: &Interrupts, presenter: &mut Presenter)
         name: "this machine",
         link: cluster.link(),
     };
-    let mut outcome = follow_job(place, specification, interrupts, presenter);
+    let task = ClientTask::Submit { key: entropy::submission_key(), specification, is_detached: false };
+    let mut outcome = follow_job(place, task, CANCELLING, interrupts, presenter);
     let failures =
         outcome.failure.iter_mut().chain(outcome.report.iter_mut().filter_map(|it| it.failure.as_mut()));
     failures.for_each(|failure| streams.reword(failure));

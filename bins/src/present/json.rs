@@ -9,7 +9,7 @@ use windrow_core::job::Counters;
 
 #[derive(Serialize)]
 struct OutcomeJson<'a> {
-    /// `succeeded` or `failed`.
+    /// `succeeded`, `failed`, or, of a job that goes on and is not followed any more, `accepted`.
     status: &'static str,
     /// What the command ends with.
     exit_code: u8,
@@ -29,7 +29,7 @@ struct OutcomeJson<'a> {
 }
 
 #[derive(Serialize)]
-struct FailureJson<'a> {
+pub struct FailureJson<'a> {
     /// What happened, in a sentence.
     message: String,
     /// The same as one of a fixed set of names.
@@ -63,9 +63,9 @@ pub fn outcome(outcome: &Outcome) -> String {
     let exit = outcome.exit();
     let report = outcome.report.as_ref();
     let object = OutcomeJson {
-        status: if outcome.failure().is_none() { "succeeded" } else { "failed" },
+        status: status(outcome),
         exit_code: exit.code(),
-        job: report.map(|report| report.job.0),
+        job: report.map(|report| report.job.0).or(outcome.left.map(|job| job.0)),
         name: report.map(|report| report.name.as_str()),
         output: report.filter(|_| !outcome.is_printed).map(|report| report.output.to_string()),
         maps: report.map(|report| report.maps),
@@ -80,7 +80,18 @@ pub fn outcome(outcome: &Outcome) -> String {
     serde_json::to_string(&object).expect("strings, numbers and nulls make JSON")
 }
 
-fn failure_json(failure: &Failure) -> FailureJson<'_> {
+fn status(outcome: &Outcome) -> &'static str {
+    if outcome.failure().is_some() {
+        "failed"
+    } else if outcome.left.is_some() {
+        "accepted"
+    } else {
+        "succeeded"
+    }
+}
+
+/// A failure with its fields.
+pub fn failure_json(failure: &Failure) -> FailureJson<'_> {
     let Failure { cause, job, attempt, attempts_failed, host, input, stderr_tail } = failure;
     FailureJson {
         message: cause.to_string(),
@@ -135,6 +146,9 @@ fn kind(cause: &Cause) -> &'static str {
         Cause::NotWindrow { .. } => "not_windrow",
         Cause::OtherVersion { .. } => "other_version",
         Cause::OtherCluster { .. } => "other_cluster",
+        Cause::UnknownJob { .. } => "unknown_job",
+        Cause::UnknownWorker { .. } => "unknown_worker",
+        Cause::KeyTaken { .. } => "key_taken",
         Cause::Invalid { .. } => "invalid",
     }
 }

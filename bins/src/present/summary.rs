@@ -41,7 +41,8 @@ pub fn summary(report: &JobReport, is_printed: bool) -> String {
     lines.join("\n")
 }
 
-fn figures(counters: &Counters, has_reduces: bool) -> Vec<String> {
+/// A line for each figure of a job, indented.
+pub fn figures(counters: &Counters, has_reduces: bool) -> Vec<String> {
     let records = |records, bytes| format!("{}, {}", counted(records, "record"), text::size(bytes));
     let mut lines = vec![row("map input", &records(counters.map_input_records, counters.map_input_bytes))];
     if has_reduces {
@@ -78,7 +79,7 @@ fn row(name: &str, text: &str) -> String {
 }
 
 /// As exact as anyone reads it.
-fn duration(elapsed: Duration) -> String {
+pub fn duration(elapsed: Duration) -> String {
     match elapsed.as_millis() {
         ms @ ..1_000 => format!("{ms} ms"),
         ms @ ..60_000 => format!("{}.{:02} s", ms / 1_000, ms % 1_000 / 10),

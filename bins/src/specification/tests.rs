@@ -49,6 +49,7 @@ fn a_job_has_good_defaults() {
             accepts_nondeterminism: false,
             has_side_effects: false,
             sync: true,
+            priority: Priority::Normal,
         }
     );
 }

@@ -2,7 +2,7 @@
 //!
 //! A connection that breaks, or on which nothing is heard for too long, is dialled again. Until it is accepted, the
 //! submission is repeated under its key, so that the job is one; from then on the job is watched. A submission that may
-//! have arrived is cancelled at the Manager, never only forgotten here. Invariant: the last report is given once, and
+//! have arrived is cancelled at the Manager, never only forgotten here; a job that is only watched goes on. Invariant: the last report is given once, and
 //! then nothing is asked for any more.
 //!
 //! ```text
@@ -179,9 +179,12 @@ impl Client {
     }
 
     fn ask(&mut self) {
-        let message = match (&self.config.task, self.job) {
-            (ClientTask::Submit { .. }, Some(job)) => FromClient::Watch { job },
-            (ClientTask::Submit { key, specification }, None) => {
+        let message = match (&self.config.task, &self.job) {
+            (ClientTask::Submit { .. }, Some(job)) | (ClientTask::Watch { job }, _) => {
+                FromClient::Watch { job: *job }
+            }
+            (ClientTask::Ask(question), _) => FromClient::Ask(question.clone()),
+            (ClientTask::Submit { key, specification, is_detached: _ }, None) => {
                 self.may_be_submitted = true;
                 FromClient::Submit { key: *key, specification: specification.clone() }
             }
@@ -199,6 +202,9 @@ impl Client {
     }
 
     fn cancel(&mut self) {
+        if let ClientTask::Watch { job } = self.config.task {
+            return self.conclude(ClientReport::Left(job));
+        }
         self.is_cancelled = true;
         if let Some(job) = self.job {
             return self.tell(&FromClient::Cancel { job });
@@ -222,15 +228,14 @@ impl Client {
                 if self.is_cancelled {
                     probe!("a client cancels what it did not know to be accepted");
                     self.tell(&FromClient::Cancel { job });
+                } else if let ClientTask::Submit { is_detached: true, .. } = self.config.task {
+                    self.conclude(ClientReport::Left(job));
                 }
             }
             ToClient::Progress(progress) => self.report(ClientReport::Progress(progress)),
             ToClient::AttemptFailed(failure) => self.report(ClientReport::AttemptFailed(failure)),
             ToClient::Ended(report) => self.conclude(ClientReport::Ended(report)),
-            ToClient::UnknownJob { job: _ } => {
-                probe!("a client's job is forgotten");
-                self.conclude(ClientReport::Failed(Failure::new(self.lost())));
-            }
+            ToClient::Answer(answer) => self.conclude(ClientReport::Answered(answer)),
             ToClient::Refused(failure) => self.conclude(ClientReport::Failed(failure)),
             ToClient::ShuttingDown { jobs_cancelled } => {
                 self.conclude(ClientReport::ShutDown { jobs_cancelled })

@@ -1,5 +1,6 @@
 //! A client of the Manager: hands in one request and follows it to its end. This file owns what it is told and what it
-//! tells; the machine dials again with back-off, submits by key until it is accepted, and watches until the job ended.
+//! tells; the machine dials again with back-off, submits by key until it is accepted, and watches until the job ended; or it
+//! asks until it is answered.
 
 mod machine;
 
@@ -9,6 +10,7 @@ use crate::failure::Failure;
 use crate::ids::{JobId, SubmissionKey};
 use crate::job::{JobProgress, JobReport, JobSpecification};
 use crate::machine::{Action, Event};
+use crate::report::{Answer, Question};
 use alloc::string::String;
 use core::net::SocketAddr;
 use serde::{Deserialize, Serialize};
@@ -39,7 +41,16 @@ pub enum ClientTask {
         key: SubmissionKey,
         /// The job.
         specification: JobSpecification,
+        /// Whether it is left to itself once it is accepted.
+        is_detached: bool,
     },
+    /// Follow a job that somebody submitted.
+    Watch {
+        /// Which.
+        job: JobId,
+    },
+    /// Have a question answered.
+    Ask(Question),
     /// Stop the Manager and its workers.
     Shutdown,
 }
@@ -49,7 +60,7 @@ pub enum ClientTask {
 pub enum ClientInput {
     /// Connect and begin. The first input, once.
     Start,
-    /// The user does not want the job any more.
+    /// The user does not want the job any more, or to wait for it where he only watches.
     Cancel,
 }
 
@@ -66,6 +77,10 @@ pub enum ClientReport {
     AttemptFailed(Failure),
     /// It ended, well or not: the last report.
     Ended(JobReport),
+    /// It goes on, and is not followed any more: the last report.
+    Left(JobId),
+    /// The answer to a question: the last report.
+    Answered(Answer),
     /// The Manager stops, and so many jobs were cancelled by it: the last report.
     ShutDown {
         /// Jobs that were running.
@@ -73,6 +88,23 @@ pub enum ClientReport {
     },
     /// The request failed before there was a job to report of, or the Manager is lost: the last report.
     Failed(Failure),
+}
+
+impl ClientReport {
+    /// Whether nothing comes after it.
+    pub fn is_last(&self) -> bool {
+        match self {
+            ClientReport::Waiting(_)
+            | ClientReport::Accepted(_)
+            | ClientReport::Progress(_)
+            | ClientReport::AttemptFailed(_) => false,
+            ClientReport::Ended(_)
+            | ClientReport::Left(_)
+            | ClientReport::Answered(_)
+            | ClientReport::ShutDown { .. }
+            | ClientReport::Failed(_) => true,
+        }
+    }
 }
 
 /// What a client is fed.

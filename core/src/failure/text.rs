@@ -175,6 +175,17 @@ impl fmt::Display for Cause {
                 Shown(theirs.as_bytes()),
                 Shown(ours.as_bytes())
             ),
+            Cause::UnknownJob { job, known, others } => {
+                let known: Vec<String> = known.iter().map(ToString::to_string).collect();
+                write!(f, "there is no job {job}; {}", there_are(&known, *others))
+            }
+            Cause::UnknownWorker { worker, known, others } => {
+                let worker = Shown(worker.as_bytes());
+                write!(f, "`{worker}` is not the name of one worker; {}", there_are(known, *others))
+            }
+            Cause::KeyTaken { job } => {
+                write!(f, "the key is that of job {job}, which is another job than this")
+            }
             Cause::Invalid { what, remedy: _ } => Shown(what.as_bytes()).fmt(f),
             Cause::WorkDirectory { path, error } => {
                 write!(f, "the work directory `{}` cannot be used: {error}", Shown(&path.0))
@@ -195,6 +206,17 @@ impl fmt::Display for Cause {
                 write!(f, "the Manager's journal `{}` cannot be written: {error}", Shown(&path.0))
             }
         }
+    }
+}
+
+/// What there is in place of what was sought.
+fn there_are(known: &[String], others: u32) -> String {
+    let names: Vec<String> = known.iter().map(|name| Shown(name.as_bytes()).to_string()).collect();
+    match (names.len(), others) {
+        (0, _) => "there is none".into(),
+        (1, 0) => format!("there is {}", names[0]),
+        (_, 0) => format!("there are {}", names.join(", ")),
+        (_, others) => format!("there are {} and {others} more", names.join(", ")),
     }
 }
 

@@ -1,4 +1,5 @@
-//! What clients ask: submissions, watching, cancelling, shutting down, and how they are told how their jobs go.
+//! What clients want: submissions, watching, cancelling, shutting down, and how they are told how their jobs go. What they
+//! ask once is in `reports`.
 //!
 //! A job is accepted once for each key, and acknowledged only when it is durable.
 
@@ -36,12 +37,18 @@ impl Manager {
                     probe!("a cancellation comes too late");
                 }
             }
+            FromClient::Ask(question) => self.asked(connection, question),
             FromClient::Shutdown => self.begin_stopping(Some(connection)),
         }
     }
 
     fn submit(&mut self, connection: ConnectionId, key: SubmissionKey, specification: JobSpecification) {
         if let Some(job) = self.jobs.with_key(key) {
+            if !self.jobs.is_of(job, &specification) {
+                probe!("a key comes with another job");
+                let taken = Failure::new(Cause::KeyTaken { job });
+                return self.tell_client(connection, ToClient::Refused(taken));
+            }
             probe!("a key comes twice");
             self.tell_client(connection, ToClient::Accepted { job });
             return self.watch(connection, job);
@@ -54,10 +61,11 @@ impl Manager {
         }
         let job = self.jobs.next_id();
         tracing::info!(%job, name = %specification.name, output = %specification.output, "job accepted");
-        let nonce = self.random.next_u64();
+        let (nonce, priority) = (self.random.next_u64(), specification.priority);
         self.record(Record::JobAccepted { job, key, nonce, specification });
         let preparation = Errand::prepare(self.jobs.active(job).expect("it was just accepted"));
         self.executions.insert(job, Execution::new(Stage::Preparing(preparation), self.now));
+        self.attempts.shares.join(job, priority);
         self.tell_client(connection, ToClient::Accepted { job });
         self.watch(connection, job);
         self.ask_files(job);
@@ -72,8 +80,8 @@ impl Manager {
             let report = report.clone();
             self.tell_client(connection, ToClient::Ended(report));
         } else {
-            probe!("a job is asked for that nobody knows");
-            self.tell_client(connection, ToClient::UnknownJob { job });
+            let unknown = Failure::new(self.unknown(job));
+            self.tell_client(connection, ToClient::Refused(unknown));
         }
     }
 
@@ -81,7 +89,7 @@ impl Manager {
     /// a client that died in silence would stay for ever.
     pub(super) fn client_told(&mut self, connection: ConnectionId, message: &ToClient) {
         let is_last = match message {
-            ToClient::Ended(_) | ToClient::UnknownJob { .. } | ToClient::Refused(_) => true,
+            ToClient::Ended(_) | ToClient::Answer(_) | ToClient::Refused(_) => true,
             ToClient::Accepted { .. }
             | ToClient::Progress(_)
             | ToClient::AttemptFailed(_)
@@ -120,7 +128,7 @@ impl Manager {
         }
     }
 
-    fn progress_of(&self, job: JobId, execution: &Execution) -> JobProgress {
+    pub(super) fn progress_of(&self, job: JobId, execution: &Execution) -> JobProgress {
         let workers_unheard = self.registry.count_unheard(self.now);
         let is_of_use = |worker: &Incarnation| !execution.excluded.contains(worker);
         let workers = self.registry.by_gathering().filter(is_of_use).count() as u32;

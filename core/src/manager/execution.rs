@@ -4,6 +4,7 @@
 //! [`super::tasks`]. Invariant: a task either waits, or has an attempt under way, or has a winner in [`super::jobs`].
 
 use super::commit::Errand;
+use super::shares::Shares;
 use super::tasks::Tasks;
 use crate::failure::Failure;
 use crate::ids::{AttemptId, ConnectionId, Epoch, Incarnation, JobId, TaskId};
@@ -122,7 +123,10 @@ impl Execution {
 pub struct Attempts {
     all: BTreeMap<AttemptId, Attempt>,
     by_holder: BTreeMap<Incarnation, BTreeSet<AttemptId>>,
-    gathered: BTreeMap<Incarnation, BTreeSet<AttemptId>>,
+    /// Those that wait for a slot, by job and worker.
+    gathered: BTreeSet<(JobId, Incarnation, AttemptId)>,
+    /// What of the cluster their jobs have.
+    pub shares: Shares,
 }
 
 /// One attempt under way.
@@ -171,13 +175,15 @@ impl Attempts {
         };
         assert!(self.all.insert(id, attempt).is_none(), "an attempt's id never repeats");
         self.by_holder.entry(holder).or_default().insert(id);
+        self.shares.begin(id.job, stage);
     }
 
     /// Strikes an attempt off.
     pub fn remove(&mut self, id: AttemptId) -> Option<Attempt> {
         let attempt = self.all.remove(&id)?;
         remove_from(&mut self.by_holder, attempt.holder, id);
-        remove_from(&mut self.gathered, attempt.holder, id);
+        self.gathered.remove(&(id.job, attempt.holder, id));
+        self.shares.end(id.job, attempt.stage);
         Some(attempt)
     }
 
@@ -198,32 +204,42 @@ impl Attempts {
     pub fn mark_killed(&mut self, id: AttemptId) {
         if let Some(attempt) = self.all.get_mut(&id) {
             attempt.is_killed = true;
-            remove_from(&mut self.gathered, attempt.holder, id);
+            self.gathered.remove(&(id.job, attempt.holder, id));
         }
     }
 
     /// Moves an attempt on.
     pub fn set_stage(&mut self, id: AttemptId, stage: AttemptStage) {
         let attempt = self.all.get_mut(&id).expect("the attempt is under way");
-        attempt.stage = stage;
+        let before = core::mem::replace(&mut attempt.stage, stage);
         match stage {
-            AttemptStage::Gathered => {
-                self.gathered.entry(attempt.holder).or_default().insert(id);
-            }
+            AttemptStage::Gathered => self.gathered.insert((id.job, attempt.holder, id)),
             AttemptStage::Gathering | AttemptStage::Running => {
-                remove_from(&mut self.gathered, attempt.holder, id)
+                self.gathered.remove(&(id.job, attempt.holder, id))
             }
-        }
+        };
+        self.shares.end(id.job, before);
+        self.shares.begin(id.job, stage);
     }
 
-    /// The oldest attempt on this worker that waits for a slot.
-    pub fn first_gathered(&self, holder: Incarnation) -> Option<AttemptId> {
-        self.gathered.get(&holder)?.first().copied()
+    /// Whether any attempt of a job waits for a slot.
+    pub fn has_gathered(&self, job: JobId) -> bool {
+        let least = (job, Incarnation(0), AttemptId::first_of(job));
+        self.gathered.range(least..).next().is_some_and(|(of, ..)| *of == job)
     }
 
-    /// Workers on which attempts wait for a slot.
-    pub fn holders_of_gathered(&self) -> Vec<Incarnation> {
-        self.gathered.keys().copied().collect()
+    /// The oldest attempt of a job that waits for a slot of this worker.
+    pub fn first_gathered(&self, job: JobId, holder: Incarnation) -> Option<AttemptId> {
+        let (of, on, id) = self.gathered.range((job, holder, AttemptId::first_of(job))..).next()?;
+        (*of == job && *on == holder).then_some(*id)
+    }
+
+    /// How many attempts of a job gather on a worker, or have gathered there.
+    pub fn gathering_on(&self, holder: Incarnation, job: JobId) -> u64 {
+        let there = self.by_holder.get(&holder).into_iter();
+        let of_job =
+            there.flat_map(|ids| ids.range(AttemptId::first_of(job)..)).take_while(|id| id.job == job);
+        of_job.filter(|id| self.all[id].stage != AttemptStage::Running).count() as u64
     }
 
     /// The attempts of a worker.
@@ -233,8 +249,7 @@ impl Attempts {
 
     /// The attempts of a job.
     pub fn of_job(&self, job: JobId) -> impl Iterator<Item = (AttemptId, &Attempt)> {
-        self.range(AttemptId { job, task: TaskId::Map(0), epoch: Epoch(0), number: 0 })
-            .take_while(move |(id, _)| id.job == job)
+        self.range(AttemptId::first_of(job)).take_while(move |(id, _)| id.job == job)
     }
 
     /// The attempts of a task.
@@ -256,17 +271,14 @@ impl Attempts {
     pub fn check_invariants(&self) {
         let indexed: usize = self.by_holder.values().map(BTreeSet::len).sum();
         assert_eq!(indexed, self.all.len(), "each attempt is indexed once");
-        for (holder, ids) in &self.gathered {
-            for id in ids {
-                let attempt = &self.all[id];
-                assert!(
-                    attempt.stage == AttemptStage::Gathered
-                        && attempt.holder == *holder
-                        && !attempt.is_killed,
-                    "what waits for a slot was gathered there and is wanted"
-                );
-            }
+        for (_, holder, id) in &self.gathered {
+            let attempt = &self.all[id];
+            assert!(
+                attempt.stage == AttemptStage::Gathered && attempt.holder == *holder && !attempt.is_killed,
+                "what waits for a slot was gathered there and is wanted"
+            );
         }
+        self.shares.check_invariants(self.all.iter().map(|(id, attempt)| (id.job, attempt.stage)));
     }
 }
 

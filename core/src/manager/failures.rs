@@ -37,6 +37,7 @@ impl Manager {
             Fault::Shuffle => self.failed_by_shuffle(id, &mut failure),
             Fault::Nobody => false,
         };
+        self.failed_attempts.keep(failure.clone());
         if is_final {
             probe!("a task fails for good");
             self.fail_job_with(id.job, failure);
@@ -81,7 +82,7 @@ impl Manager {
             |worker: Incarnation| execution.excluded.contains(&worker) || trouble.times_on(worker) > 0;
         trouble.by_workers >= ATTEMPTS_PER_TASK
             && self.now.since_us(trouble.by_workers_since) >= self.config.worker_patience_us
-            && self.registry.all().all(|(worker, _)| has_failed_it(worker))
+            && self.registry.is_true_of_all_serving(has_failed_it)
     }
 
     fn failed_by_shuffle(&mut self, id: AttemptId, failure: &mut Failure) -> bool {
@@ -136,15 +137,15 @@ impl Manager {
         }
     }
 
-    /// Whether every worker that is there was found not to see the job's staging directory.
+    /// Whether every worker that is there, and not only to be drained, was found not to see the job's staging directory.
     pub(super) fn is_seen_by_nobody(&self, job: JobId) -> bool {
         let excluded = &self.executions[&job].excluded;
-        !excluded.is_empty() && self.registry.all().all(|(worker, _)| excluded.contains(&worker))
+        self.registry.is_true_of_all_serving(|worker| excluded.contains(&worker))
     }
 
     /// Fails a job when the last worker is gone that might have seen its staging directory, and others are left.
     pub(super) fn fail_if_seen_by_nobody(&mut self, job: JobId) {
-        if self.registry.all().next().is_some() && self.is_seen_by_nobody(job) {
+        if self.is_seen_by_nobody(job) {
             probe!("only workers are left that do not see the staging directory");
             let path = self.jobs.active(job).expect("the job is active").staging().0;
             self.fail_job(job, Cause::OutputNotShared { path });

@@ -1,4 +1,5 @@
-//! The durable state: owns every job as the fold of the journal's records, and nothing that a restart would lose.
+//! The durable state: owns every job, and which workers are drained, as the fold of the journal's records, and nothing that a
+//! restart would lose.
 //!
 //! Changes only by [`Jobs::apply`]. Who executes what at the moment is not here but in `execution`.
 //!
@@ -14,7 +15,7 @@ use crate::data::digest::OutputDigest;
 use crate::failure::Failure;
 use crate::ids::{AttemptId, Epoch, Incarnation, JobId, SubmissionKey, TaskId};
 use crate::job::{Counters, JobReport, JobSpecification, Plan, Staging};
-use crate::limits::REPORTS_KEPT;
+use crate::limits::{DRAINS_KEPT, REPORTS_KEPT};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::vec;
@@ -29,6 +30,8 @@ pub struct Jobs {
     /// Ended jobs, the first to end first.
     ended_order: VecDeque<JobId>,
     by_key: BTreeMap<SubmissionKey, JobId>,
+    /// Workers that are drained, the first to be so first.
+    draining: VecDeque<Incarnation>,
     last: u64,
     epoch: Epoch,
 }
@@ -37,6 +40,8 @@ pub struct Jobs {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Ended {
     key: SubmissionKey,
+    /// Of its specification.
+    digest: u64,
     nonce: u64,
     report: JobReport,
 }
@@ -118,6 +123,7 @@ impl Default for Jobs {
             ended: BTreeMap::new(),
             ended_order: VecDeque::new(),
             by_key: BTreeMap::new(),
+            draining: VecDeque::new(),
             last: 0,
             epoch: Epoch(0),
         }
@@ -198,18 +204,30 @@ impl Jobs {
                 job.failure = Some(failure);
             }
             Record::JobEnded { report } => {
-                let Job { key, nonce, phase, failure, .. } =
+                let Job { key, nonce, phase, failure, specification, .. } =
                     self.active.remove(&report.job).expect("only an active job ends");
                 assert!(matches!(phase, Phase::Publishing | Phase::Failing), "a job's end is decided before");
                 assert_eq!(failure, report.failure, "a job ends as was decided");
                 self.ended_order.push_back(report.job);
-                self.ended.insert(report.job, Ended { key, nonce, report });
+                let digest = specification.digest();
+                self.ended.insert(report.job, Ended { key, digest, nonce, report });
                 if self.ended_order.len() > REPORTS_KEPT
                     && let Some(oldest) = self.ended_order.pop_front()
                     && let Some(Ended { key, .. }) = self.ended.remove(&oldest)
                 {
                     self.by_key.remove(&key);
                 }
+            }
+            Record::DrainBegan { worker } => {
+                assert!(!self.is_draining(worker), "a worker is drained once");
+                self.draining.push_back(worker);
+                if self.draining.len() > DRAINS_KEPT {
+                    self.draining.pop_front();
+                }
+            }
+            Record::DrainEnded { worker } => {
+                assert!(self.is_draining(worker), "only a drained worker is given tasks again");
+                self.draining.retain(|draining| *draining != worker);
             }
         }
     }
@@ -233,6 +251,20 @@ impl Jobs {
         self.by_key.get(&key).copied()
     }
 
+    /// Whether a job, which is known, is of this specification.
+    pub fn is_of(&self, job: JobId, specification: &JobSpecification) -> bool {
+        match (self.active.get(&job), self.ended.get(&job)) {
+            (Some(active), _) => active.specification == *specification,
+            (None, Some(ended)) => ended.digest == specification.digest(),
+            (None, None) => unreachable!("a job that has a key is known"),
+        }
+    }
+
+    /// Whether a worker is drained.
+    pub fn is_draining(&self, worker: Incarnation) -> bool {
+        self.draining.contains(&worker)
+    }
+
     /// A job that has not ended.
     pub fn active(&self, job: JobId) -> Option<&Job> {
         self.active.get(&job)
@@ -248,8 +280,19 @@ impl Jobs {
         self.ended.iter().map(|(id, ended)| (*id, Staging::beside(&ended.report.output, ended.nonce)))
     }
 
+    /// All jobs that are known, in the order of their numbers.
+    pub fn all_ids(&self) -> impl DoubleEndedIterator<Item = JobId> {
+        let all: BTreeSet<JobId> = self.active.keys().chain(self.ended.keys()).copied().collect();
+        all.into_iter()
+    }
+
+    /// How all jobs ended that have and are remembered, oldest first.
+    pub fn all_ended(&self) -> impl DoubleEndedIterator<Item = &JobReport> {
+        self.ended.values().map(|ended| &ended.report)
+    }
+
     /// All jobs that have not ended, oldest first.
-    pub fn all_active(&self) -> impl Iterator<Item = (JobId, &Job)> {
+    pub fn all_active(&self) -> impl DoubleEndedIterator<Item = (JobId, &Job)> {
         self.active.iter().map(|(id, job)| (*id, job))
     }
 }

@@ -212,6 +212,7 @@ impl Manager {
     fn end(&mut self, job: JobId) {
         assert!(self.attempts.of_job(job).next().is_none(), "a job ends when nothing of it runs");
         let execution = self.executions.remove(&job).expect("the job is active");
+        self.attempts.shares.leave(job);
         let durable = self.jobs.active(job).expect("the job is active");
         let report = JobReport {
             job,

@@ -217,6 +217,7 @@ impl Manager {
         match departure {
             Departure::Goodbye => {
                 probe!("a worker says goodbye");
+                self.forget_drain(incarnation);
                 tracing::info!(worker = %worker.host, "worker left");
             }
             Departure::Silent => {

@@ -4,8 +4,10 @@
 mod backup;
 mod clients;
 mod commit;
+mod drain;
 mod durations;
 mod execution;
+mod failed_attempts;
 mod failures;
 mod fates;
 pub mod files;
@@ -18,8 +20,10 @@ mod peers;
 mod plan;
 mod recovery;
 mod registry;
+mod reports;
 mod schedule;
 mod sessions;
+mod shares;
 mod standing;
 mod tasks;
 
@@ -37,6 +41,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 use execution::{Attempts, Execution};
+use failed_attempts::FailedAttempts;
 use files::{FileAnswer, FileRequest};
 use jobs::Jobs;
 use journal::{Journal, Record};
@@ -120,6 +125,7 @@ pub struct Manager {
     jobs: Jobs,
     executions: BTreeMap<JobId, Execution>,
     attempts: Attempts,
+    failed_attempts: FailedAttempts,
     inventories: BTreeMap<Incarnation, Vec<AttemptId>>,
     journal: Journal<Effect>,
     timers: Timers<ManagerTimer>,
@@ -150,6 +156,7 @@ impl Manager {
             jobs,
             executions: BTreeMap::new(),
             attempts: Attempts::default(),
+            failed_attempts: FailedAttempts::default(),
             inventories: BTreeMap::new(),
             journal: Journal::default(),
             timers: Timers::default(),

@@ -55,6 +55,7 @@ impl Manager {
     pub(super) fn recover(&mut self) {
         for (job, durable) in self.jobs.all_active() {
             self.executions.insert(job, Execution::recovered(durable, self.now));
+            self.attempts.shares.join(job, durable.specification.priority);
         }
         if !self.executions.is_empty() {
             self.take_up_jobs();
@@ -102,6 +103,9 @@ impl Manager {
     ) -> Verdict {
         let has_room = self.registry.get(holder).is_some_and(|worker| worker.free_slots() > 0);
         let (runs, is_of_another_life) = (stage == AttemptStage::Running, id.epoch < self.config.epoch);
+        if !runs && self.jobs.is_draining(holder) {
+            return Verdict::Drop;
+        }
         if !is_of_another_life || self.attempts.get(id).is_some() || (runs && !has_room) {
             probe!("an attempt that is not known is dropped");
             return Verdict::Drop;

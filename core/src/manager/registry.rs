@@ -1,7 +1,8 @@
 //! Who the workers are: owns each one's session, its link and how much of it is in use.
 //!
 //! Decides nothing about tasks. Invariant: a session number belongs to one worker; a worker is in the order of free slots
-//! exactly while tasks may be given to it, that is while it is linked, has told its inventory, was heard, and is not set aside.
+//! exactly while tasks may be given to it, that is while it is linked, has told its inventory, was heard, and is neither set
+//! aside nor drained.
 
 use super::standing::Standing;
 use crate::ids::{ConnectionId, Incarnation, SessionId};
@@ -19,6 +20,8 @@ pub struct Registry {
     sessions: BTreeMap<SessionId, Incarnation>,
     by_free_slots: BTreeSet<(u32, Incarnation)>,
     by_gathering: BTreeSet<(u32, Incarnation)>,
+    /// Slots of all to which tasks may be given.
+    slots: u64,
     doubtful: BTreeSet<Incarnation>,
     aside: BTreeSet<Incarnation>,
     /// Workers that were struck off and what their machines are called, the last ones.
@@ -39,6 +42,8 @@ pub struct Worker {
     pub session: SessionId,
     /// How it can be spoken to.
     pub link: Link,
+    /// Whether it is given nothing new.
+    pub is_draining: bool,
     /// Whether a heartbeat of the present session has arrived.
     pub heard: bool,
     /// The greatest number of a heartbeat of the present session.
@@ -64,6 +69,8 @@ pub struct Registration {
     pub shuffle_address: Option<SocketAddr>,
     /// How it can be spoken to.
     pub connection: ConnectionId,
+    /// Whether it is given nothing new.
+    pub is_draining: bool,
     /// When this is.
     pub registered_at: Time,
     /// When it is taken for gone if it stays silent.
@@ -99,7 +106,7 @@ impl Link {
 impl Worker {
     /// Whether it could be given tasks, trusted or not.
     pub fn is_in_service(&self) -> bool {
-        self.heard && matches!(self.link, Link::Open(_))
+        self.heard && !self.is_draining && matches!(self.link, Link::Open(_))
     }
 
     fn is_eligible(&self) -> bool {
@@ -130,8 +137,15 @@ impl Registry {
         incarnation: Incarnation,
         registration: Registration,
     ) -> (SessionId, Option<Link>) {
-        let Registration { host, slots, shuffle_address, connection, registered_at, lease_until } =
-            registration;
+        let Registration {
+            host,
+            slots,
+            shuffle_address,
+            connection,
+            is_draining,
+            registered_at,
+            lease_until,
+        } = registration;
         self.last_session += 1;
         let session = SessionId(self.last_session);
         let before = self.workers.get(&incarnation).map(|worker| (worker.session, worker.link));
@@ -146,6 +160,7 @@ impl Registry {
             shuffle_address,
             session,
             link,
+            is_draining,
             heard: false,
             sequence: 0,
             registered_at,
@@ -198,6 +213,12 @@ impl Registry {
         self.workers.iter().map(|(incarnation, worker)| (*incarnation, worker))
     }
 
+    /// Whether there are workers beside those that are drained, and this is true of them all.
+    pub fn is_true_of_all_serving(&self, is_so: impl Fn(Incarnation) -> bool) -> bool {
+        let mut serving = self.workers.iter().filter(|(_, worker)| !worker.is_draining).peekable();
+        serving.peek().is_some() && serving.all(|(incarnation, _)| is_so(*incarnation))
+    }
+
     /// Changes what is known of a worker; nothing if it is not there.
     pub fn update(&mut self, incarnation: Incarnation, change: impl FnOnce(&mut Worker)) {
         self.change(incarnation, |slot| {
@@ -232,9 +253,19 @@ impl Registry {
         self.by_free_slots.iter().rev().take_while(|(free, _)| *free > 0).map(|(_, incarnation)| *incarnation)
     }
 
+    /// Workers with a free slot that were set aside: what they have gathered may still run there.
+    pub fn aside_with_free_slots(&self) -> impl Iterator<Item = Incarnation> {
+        self.aside.iter().copied().filter(|incarnation| self.workers[incarnation].free_slots() > 0)
+    }
+
     /// Workers that may be given tasks, those that gather least for their slots first.
     pub fn by_gathering(&self) -> impl Iterator<Item = Incarnation> {
         self.by_gathering.iter().map(|(_, incarnation)| *incarnation)
+    }
+
+    /// Slots of all workers that may be given tasks.
+    pub fn slots(&self) -> u64 {
+        self.slots
     }
 
     /// A worker that ought to be set aside, and another that may be given tasks meanwhile is there.
@@ -260,6 +291,7 @@ impl Registry {
         if let Some(worker) = &slot {
             self.by_free_slots.remove(&(worker.free_slots(), incarnation));
             self.by_gathering.remove(&(gathering_load(worker), incarnation));
+            self.slots -= if worker.is_eligible() { u64::from(worker.slots) } else { 0 };
             self.doubtful.remove(&incarnation);
             self.aside.remove(&incarnation);
         }
@@ -268,6 +300,7 @@ impl Registry {
             if worker.is_eligible() {
                 self.by_free_slots.insert((worker.free_slots(), incarnation));
                 self.by_gathering.insert((gathering_load(&worker), incarnation));
+                self.slots += u64::from(worker.slots);
             }
             if worker.is_eligible() && worker.standing.is_doubtful() {
                 self.doubtful.insert(incarnation);
@@ -294,15 +327,17 @@ impl Registry {
         );
         assert!(standing(|it| it.is_in_service() && it.standing.is_aside()).eq(self.aside.iter().copied()));
         let eligible = self.workers.iter().filter(|(_, worker)| worker.is_eligible());
-        let mut count = 0;
+        let (mut count, mut slots) = (0, 0);
         for (incarnation, worker) in eligible {
             count += 1;
+            slots += u64::from(worker.slots);
             assert!(
                 self.by_free_slots.contains(&(worker.free_slots(), *incarnation)),
                 "eligible workers are in order"
             );
             assert!(self.by_gathering.contains(&(gathering_load(worker), *incarnation)), "in both orders");
         }
+        assert_eq!(slots, self.slots, "their slots are counted");
         assert_eq!((count, count), (self.by_free_slots.len(), self.by_gathering.len()), "and no others");
     }
 }

@@ -32,8 +32,17 @@ impl Manager {
             return Err(Violation::OutOfPlace("a worker has slots"));
         }
         let lease_until = self.now.after(self.config.lease_us);
-        let registration =
-            Registration { host, slots, shuffle_address, connection, registered_at: self.now, lease_until };
+        let is_draining = self.jobs.is_draining(incarnation);
+        let registered_at = self.now;
+        let registration = Registration {
+            host,
+            slots,
+            shuffle_address,
+            connection,
+            is_draining,
+            registered_at,
+            lease_until,
+        };
         let (session, before) = self.registry.register(incarnation, registration);
         if let Some(old) = before.and_then(Link::connection) {
             probe!("a worker registers over its old connection");

@@ -7,6 +7,7 @@ use crate::data::digest::OutputDigest;
 use crate::failure::{Cause, Failure};
 use crate::ids::{AttemptId, Epoch, Incarnation, JobId, Partition, SessionId, SubmissionKey};
 use crate::job::{Counters, InputFile, JobProgress, JobReport, JobSpecification, Split, Staging};
+use crate::report::{Answer, Question};
 use crate::worker::shuffle::MapLocation;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -294,6 +295,8 @@ pub enum FromClient {
         /// Which.
         job: JobId,
     },
+    /// Answer once, by [`ToClient::Answer`].
+    Ask(Question),
     /// Stop the Manager and its workers.
     Shutdown,
 }
@@ -312,11 +315,8 @@ pub enum ToClient {
     AttemptFailed(Failure),
     /// A watched job ended.
     Ended(JobReport),
-    /// There is no such job.
-    UnknownJob {
-        /// Which.
-        job: JobId,
-    },
+    /// The answer to [`FromClient::Ask`].
+    Answer(Answer),
     /// The request cannot be served.
     Refused(Failure),
     /// The Manager stops; so many jobs were running.

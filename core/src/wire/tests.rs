@@ -54,7 +54,10 @@ proptest! {
                 Incoming::Raw(bytes) => raw_seen.push(bytes.to_vec()),
                 Incoming::Message(_) => match incoming.message().unwrap() {
                     FromClient::Cancel { job } => jobs_seen.push(job.0),
-                    FromClient::Submit { .. } | FromClient::Watch { .. } | FromClient::Shutdown => unreachable!(),
+                    FromClient::Submit { .. }
+                    | FromClient::Watch { .. }
+                    | FromClient::Ask(_)
+                    | FromClient::Shutdown => unreachable!(),
                 },
                 Incoming::Welcome | Incoming::Established(_) => unreachable!(),
             }

@@ -369,7 +369,7 @@ fn is_gathering(attempt: &LocalAttempt) -> bool {
 mod tests {
     use super::*;
     use crate::ids::{Epoch, Incarnation, Partition, TaskId};
-    use crate::job::{CommandLine, JobSpecification, Staging};
+    use crate::job::{CommandLine, JobSpecification, Priority, Staging};
     use crate::wire::message::JobOrder;
     use crate::worker::WorkerConfig;
     use core::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -404,6 +404,7 @@ mod tests {
             accepts_nondeterminism: false,
             has_side_effects: false,
             sync: true,
+            priority: Priority::Normal,
         };
         for index in 0..2 {
             let job = JobOrder {

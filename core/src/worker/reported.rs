@@ -80,10 +80,16 @@ pub(super) fn bound_cause(cause: &mut Cause) {
             bound_text(what);
             bound_text(remedy);
         }
+        Cause::UnknownWorker { worker, known, others: _ } => {
+            bound_text(worker);
+            known.clear();
+        }
+        Cause::UnknownJob { job: _, known, others: _ } => known.clear(),
         Cause::MapNotDeterministic { first_host, second_host } => {
             [first_host, second_host].into_iter().flatten().for_each(bound_text);
         }
-        Cause::TooManySplits { splits: _ }
+        Cause::KeyTaken { job: _ }
+        | Cause::TooManySplits { splits: _ }
         | Cause::RecordTooLong { role: _, limit_bytes: _ }
         | Cause::RunCorrupt { map: _ }
         | Cause::WorkerLost

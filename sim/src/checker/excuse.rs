@@ -20,7 +20,7 @@ pub enum Excuse {
     Program,
     /// Its mapper is not deterministic, which shows when a map runs again.
     NotDeterministic,
-    /// Its user gave it up.
+    /// Its user gave it up, or another killed it.
     Cancelled,
     /// The Manager was told to stop, and cancelled it.
     ManagerStopped,
@@ -57,7 +57,11 @@ pub(super) fn for_failure(evidence: &Evidence<'_>, job: usize, cause: &Cause) ->
     let setting = &evidence.scenario.jobs[job];
     let excuse = match cause {
         cause if setting.mistake.is_some_and(|mistake| mistake.is_told_by(cause)) => Excuse::Mistake,
-        Cause::Cancelled if setting.cancel_after_us.is_some() => Excuse::Cancelled,
+        Cause::Cancelled
+            if setting.cancel_after_us.is_some() || setting.attention.kill_after_us.is_some() =>
+        {
+            Excuse::Cancelled
+        }
         Cause::ManagerStopped if !evidence.history.manager_stops.is_empty() => Excuse::ManagerStopped,
         Cause::OutputUnwritable { .. }
         | Cause::OutputNotSynced { .. }

@@ -1,10 +1,12 @@
 //! What a run leaves to judge it by: owns what every client told its user and when, when Managers died, and when outputs
 //! were seen first. Judges nothing.
 
+use super::Drained;
 use crate::names::{Host, ProcessId};
 use crate::scenario::Scenario;
 use crate::workload::InputText;
 use windrow_core::client::ClientReport;
+use windrow_core::ids::JobId;
 use windrow_core::time::Time;
 
 /// A client's life, as its user saw it.
@@ -33,6 +35,10 @@ pub struct History {
     pub capable_registered: Option<Time>,
     /// What the files of each job's input held, from the beginning and after each change, by index.
     pub inputs: Vec<Vec<Vec<InputText>>>,
+    /// What each job was accepted as, by index, once a client of it has heard so.
+    pub accepted: Vec<Option<JobId>>,
+    /// Workers that are drained, as somebody was told.
+    pub drained: Vec<Drained>,
     /// When each job's output was first seen, by index.
     pub output_seen: Vec<Option<Time>>,
 }
@@ -41,7 +47,9 @@ impl History {
     /// Nothing has happened yet.
     pub fn new(scenario: &Scenario) -> History {
         let inputs = scenario.jobs.iter().map(|job| vec![job.files.clone()]).collect();
-        History { inputs, output_seen: vec![None; scenario.jobs.len()], ..History::default() }
+        let jobs = scenario.jobs.len();
+        let (output_seen, accepted) = (vec![None; jobs], vec![None; jobs]);
+        History { inputs, output_seen, accepted, ..History::default() }
     }
 
     /// A Manager is told to stop.
@@ -61,13 +69,13 @@ impl History {
     }
 }
 
-/// The job that a client is for; `None` for the one that shuts down.
+/// The job that a client is for; `None` for the one that shuts down, and for operators.
 pub fn job_of(client: ProcessId, scenario: &Scenario) -> Option<usize> {
     let Host::Client(index) = client.host else { panic!("{client} is no client") };
     let (index, jobs) = (usize::from(index), scenario.jobs.len());
     match index.cmp(&jobs) {
         std::cmp::Ordering::Less => Some(index),
         std::cmp::Ordering::Equal => None,
-        std::cmp::Ordering::Greater => Some(index - jobs - 1),
+        std::cmp::Ordering::Greater => Some(index - jobs - 1).filter(|job| *job < jobs),
     }
 }

@@ -132,6 +132,8 @@ pub fn one_key_is_one_job(evidence: &Evidence<'_>, job: usize) -> Option<Violati
             | ClientReport::Progress(_)
             | ClientReport::AttemptFailed(_)
             | ClientReport::Ended(_)
+            | ClientReport::Left(_)
+            | ClientReport::Answered(_)
             | ClientReport::ShutDown { .. }
             | ClientReport::Failed(_) => None,
         })
@@ -156,12 +158,15 @@ pub fn every_user_hears_the_end(evidence: &Evidence<'_>, job: usize) -> Option<V
     let untold = evidence.history.of_job(job, evidence.scenario).find(|heard| {
         let accepted = heard.reports.iter().any(|report| matches!(report, ClientReport::Accepted(_)));
         let told = match heard.reports.last() {
-            Some(ClientReport::Ended(_)) => accepted,
+            // Who comes back to wait for his job knows its number.
+            Some(ClientReport::Ended(_)) => accepted || setting.attention.wait_after_us.is_some(),
+            Some(ClientReport::Left(_)) => comes_back(evidence, heard.client),
             Some(ClientReport::Failed(_)) => true,
             Some(
                 ClientReport::Waiting(_)
                 | ClientReport::Accepted(_)
                 | ClientReport::Progress(_)
+                | ClientReport::Answered(_)
                 | ClientReport::AttemptFailed(_)
                 | ClientReport::ShutDown { .. },
             )
@@ -187,6 +192,8 @@ pub fn a_failure_can_be_read(evidence: &Evidence<'_>, job: usize) -> Option<Viol
         | ClientReport::Progress(_)
         | ClientReport::AttemptFailed(_)
         | ClientReport::Ended(_)
+        | ClientReport::Left(_)
+        | ClientReport::Answered(_)
         | ClientReport::ShutDown { .. }
         | ClientReport::Failed(_) => None,
     });
@@ -233,13 +240,13 @@ pub fn nothing_is_left_beside_the_output(evidence: &Evidence<'_>) -> Option<Viol
 /// Whether a client was killed: its user heard no end by no fault of anybody.
 fn crashed(evidence: &Evidence<'_>, client: crate::names::ProcessId) -> bool {
     let kinds = [FaultKind::CrashClient, FaultKind::Blackout];
-    let killed = kinds.iter().any(|kind| evidence.struck.contains(kind));
-    killed
-        && evidence
-            .history
-            .heard
-            .iter()
-            .any(|later| later.client.host == client.host && later.client.life > client.life)
+    kinds.iter().any(|kind| evidence.struck.contains(kind)) && comes_back(evidence, client)
+}
+
+/// Whether another client was started in the place of this one.
+fn comes_back(evidence: &Evidence<'_>, client: crate::names::ProcessId) -> bool {
+    let mut heard = evidence.history.heard.iter();
+    heard.any(|later| later.client.host == client.host && later.client.life > client.life)
 }
 
 /// What clients of a job failed by, without hearing how it ended.
@@ -255,6 +262,8 @@ fn refusals<'a>(
             | ClientReport::Progress(_)
             | ClientReport::AttemptFailed(_)
             | ClientReport::Ended(_)
+            | ClientReport::Left(_)
+            | ClientReport::Answered(_)
             | ClientReport::ShutDown { .. },
         )
         | None => None,

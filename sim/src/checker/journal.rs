@@ -6,8 +6,9 @@ use windrow_core::ids::TaskId;
 use windrow_core::job::Staging;
 use windrow_core::manager::jobs::Jobs;
 use windrow_core::manager::journal::Record;
+use windrow_core::report::{Answer, JobState, JobSummary, WorkerState};
 
-/// Who is told that his job is accepted, or how it ended, can rely on it: the journal has it, whatever dies next.
+/// Who is told that his job is accepted, how it ended, or that what he ordered is done, can rely on it: the journal has it, whatever dies next.
 pub fn what_is_said_is_durable(report: &ClientReport, journal: &[Vec<Record>]) -> Option<Violation> {
     let mut records = journal.iter().flatten();
     let durable = match report {
@@ -17,13 +18,37 @@ pub fn what_is_said_is_durable(report: &ClientReport, journal: &[Vec<Record>]) -
         ClientReport::Ended(ended) => {
             records.any(|record| matches!(record, Record::JobEnded { report } if report == ended))
         }
+        ClientReport::Answered(answer) => is_answer_durable(answer, journal),
         ClientReport::Waiting(_)
         | ClientReport::Progress(_)
+        | ClientReport::Left(_)
         | ClientReport::AttemptFailed(_)
         | ClientReport::ShutDown { .. }
         | ClientReport::Failed(_) => true,
     };
     (!durable).then(|| Violation::new("what is said is durable", format!("{report:?} is not in the journal")))
+}
+
+/// Whether what an answer tells of ends, kills and drains is in the journal.
+fn is_answer_durable(answer: &Answer, journal: &[Vec<Record>]) -> bool {
+    let has = |is_it: &dyn Fn(&Record) -> bool| journal.iter().flatten().any(is_it);
+    let of_job = |summary: &JobSummary| {
+        let given_up = matches!(summary.state, JobState::Killed | JobState::Failed);
+        let is_failing =
+            |record: &Record| matches!(record, Record::JobFailing { job, .. } if *job == summary.job);
+        let is_end =
+            |record: &Record| matches!(record, Record::JobEnded { report } if report.job == summary.job);
+        (!given_up || has(&is_failing)) && (!summary.is_over || has(&is_end))
+    };
+    match answer {
+        Answer::Jobs(list) => list.jobs.iter().all(of_job),
+        Answer::Job(detail) => of_job(&detail.summary),
+        Answer::Killed(summary) => of_job(summary),
+        Answer::Drained(told) if matches!(told.state, WorkerState::Draining | WorkerState::Drained) => {
+            has(&|record| matches!(record, Record::DrainBegan { worker } if *worker == told.worker.0))
+        }
+        Answer::Drained(_) | Answer::Logs(_) | Answer::Workers(_) => true,
+    }
 }
 
 /// How many maps a job was divided into, if it was.
@@ -56,7 +81,9 @@ pub fn an_output_is_decided_before_it_shows(evidence: &Evidence<'_>, job: usize)
         | Record::JobCommitting { .. }
         | Record::JobPublishing { .. }
         | Record::JobFailing { .. }
-        | Record::JobEnded { .. } => None,
+        | Record::JobEnded { .. }
+        | Record::DrainBegan { .. }
+        | Record::DrainEnded { .. } => None,
     });
     let is_decision =
         |record: &Record| matches!(record, Record::JobPublishing { job } if Some(*job) == accepted);

@@ -8,12 +8,14 @@ mod excuse;
 pub mod history;
 mod job;
 mod journal;
+mod operators;
 mod rest;
 
 pub use due::Due;
 pub use excuse::Excuse;
 pub use history::{Heard, History};
 pub use journal::{each_life_goes_on_where_the_last_one_ended, what_is_said_is_durable};
+pub use operators::Drained;
 pub use rest::WorkerAtRest;
 
 use crate::disk::FileSystem;
@@ -108,7 +110,11 @@ pub fn at_rest(
         violations.extend(job::one_key_is_one_job(evidence, job));
         violations.extend(job::an_end_is_final(evidence, job));
         violations.extend(job::a_failure_can_be_read(evidence, job));
+        violations.extend(operators::a_kill_is_what_it_is_said_to_be(evidence, job));
+        violations.extend(operators::a_key_that_is_taken_is_refused(evidence, job));
     }
+    violations.extend(operators::a_drained_worker_gets_nothing_new(evidence));
+    violations.extend(operators::who_asks_is_answered(evidence));
     violations.extend(job::nothing_is_left_beside_the_output(evidence));
     for worker in workers {
         violations.extend(rest::no_attempt_outlives_its_job(worker));
@@ -146,6 +152,8 @@ pub(crate) fn end_of(reports: &[ClientReport]) -> Option<&JobReport> {
         ClientReport::Waiting(_)
         | ClientReport::Accepted(_)
         | ClientReport::Progress(_)
+        | ClientReport::Left(_)
+        | ClientReport::Answered(_)
         | ClientReport::AttemptFailed(_)
         | ClientReport::ShutDown { .. }
         | ClientReport::Failed(_) => None,

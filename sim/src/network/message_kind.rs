@@ -53,8 +53,8 @@ kinds! {
         HelloAnswer { Welcome OtherCluster NotServed }
         FromWorker { Register Inventory Gathered PullOutputs Unfetchable Progress Ended Goodbye }
         ToWorker { Registered Verdicts Launch Run Kill Outputs Acknowledged DropJob Stop }
-        FromClient { Submit Watch Cancel Shutdown }
-        ToClient { Accepted Progress AttemptFailed Ended UnknownJob Refused ShuttingDown }
+        FromClient { Submit Watch Cancel Ask Shutdown }
+        ToClient { Accepted Progress AttemptFailed Ended Answer Refused ShuttingDown }
         FetchAnswer { Run NotHere Unreadable }
     }
     structs { Hello FetchRequest Heartbeat HeartbeatAnswer }

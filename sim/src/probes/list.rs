@@ -24,7 +24,6 @@ pub const ALL: &[Probe] = &[
     within_reach("a client gives up before it has submitted"),
     within_reach("a client tries again"),
     within_reach("a client cancels what it did not know to be accepted"),
-    out_of_reach("a client's job is forgotten", "a Manager forgets a job after a thousand others"),
     within_reach("a client is told what makes no sense"),
     within_reach("a client hears nothing for too long"),
     // core/src/manager/clients.rs
@@ -32,9 +31,14 @@ pub const ALL: &[Probe] = &[
     within_reach("a cancellation comes too late"),
     within_reach("a key comes twice"),
     within_reach("who asks late hears the end"),
-    within_reach("a job is asked for that nobody knows"),
+    within_reach("a key comes with another job"),
     // core/src/manager/backup.rs
     within_reach("a straggler is backed up"),
+    // core/src/manager/drain.rs
+    within_reach("a drain is undone"),
+    within_reach("a worker is drained"),
+    within_reach("what a drained worker gathers goes elsewhere"),
+    within_reach("a drained worker leaves"),
     // core/src/manager/failures.rs
     within_reach("a failure matters to nobody"),
     within_reach("a worker does not see the staging directory"),
@@ -78,6 +82,10 @@ pub const ALL: &[Probe] = &[
     within_reach("a lease runs out"),
     within_reach("a worker is never heard"),
     within_reach("a grace runs out"),
+    // core/src/manager/reports.rs
+    within_reach("a job is asked for that nobody knows"),
+    within_reach("a job is killed"),
+    within_reach("a kill comes too late, or twice"),
     within_reach("a task is tried again where it failed"),
     // core/src/manager/sessions.rs
     within_reach("a worker registers over its old connection"),

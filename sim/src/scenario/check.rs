@@ -102,6 +102,20 @@ impl Scenario {
             bound(format_args!("{field}.sort_bytes"), worker.sort_bytes as u64, SORT_BYTES)?;
         }
         jobs::check(&self.jobs)?;
+        bound_count("drains", self.drains.len(), 0..=FAULTS_MAX)?;
+        for (index, drain) in self.drains.iter().enumerate() {
+            let field = format!("drains[{index}]");
+            bound(format_args!("{field}.at_us"), drain.at_us, 0..=START_US_MAX)?;
+            bound(
+                format_args!("{field}.undone_after_us"),
+                drain.undone_after_us.unwrap_or(0),
+                0..=START_US_MAX,
+            )?;
+            if usize::from(drain.worker) >= self.workers.len() || drain.worker == self.capable {
+                let worker = drain.worker;
+                return nonsense(format!("{field}.worker is {worker}, which is none, or the capable one"));
+            }
+        }
         faults::check(self)
     }
 

@@ -10,6 +10,7 @@ use crate::disk::{Instead, PowerLoss};
 use crate::names::Host;
 use crate::network::{Farewell, MessageKind, NetworkSetting, Weather};
 use crate::node::Clock;
+use crate::operators;
 use crate::stranger::Babble;
 use crate::stream::{Ratio, Span, Stream};
 use crate::workload;
@@ -49,6 +50,11 @@ impl Scenario {
             workers,
             jobs: workload::from_seed(seed, &kinds),
             capable,
+            drains: if kinds.contains(&FaultKind::Operators) {
+                operators::drains(seed, count, capable)
+            } else {
+                Vec::new()
+            },
             heal_us: 0,
             faults: Vec::new(),
         };
@@ -246,7 +252,8 @@ fn fault(stream: &mut Stream, scenario: &Scenario, kind: FaultKind) -> Option<Fa
         | FaultKind::Cancel
         | FaultKind::SubmitTwice
         | FaultKind::Mistake
-        | FaultKind::Impatience => return None,
+        | FaultKind::Impatience
+        | FaultKind::Operators => return None,
     })
 }
 

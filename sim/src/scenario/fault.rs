@@ -357,6 +357,8 @@ fault_kinds! {
     StopManager = "stop-manager",
     /// Strangers speak to the cluster's ports.
     Stranger = "stranger",
+    /// People kill others' jobs, leave their own and come back, use keys again, look around, and drain workers.
+    Operators = "operators",
 }
 
 impl fmt::Display for FaultKind {

@@ -15,6 +15,7 @@ pub use fault::{DiskName, Fault, FaultKind, InputChange, Moment, PlannedFault, T
 use crate::names::Host;
 use crate::network::NetworkSetting;
 use crate::node::Clock;
+use crate::operators::{Attention, DrainSetting, Operator};
 use crate::process::UserFunction;
 use crate::stream::Span;
 use crate::workload::{JobSetting, PATIENCE_US};
@@ -87,14 +88,17 @@ pub struct Scenario {
     /// When the Manager, the capable worker and the clients are healed of all that lasts, and what has not struck by then
     /// never will. All others are left in their failure until every user has heard how his job ended.
     pub heal_us: u64,
+    /// Workers that are drained.
+    #[serde(default)]
+    pub drains: Vec<DrainSetting>,
     /// What goes wrong, in no particular order.
     pub faults: Vec<PlannedFault>,
 }
 
 impl Scenario {
-    /// Clients of the scenario: one for each job, one for each that is submitted again, and who shuts down.
+    /// Clients of the scenario: one for each job, who shuts down, one for each job that is submitted again, and operators.
     pub fn clients(&self) -> u16 {
-        2 * self.jobs.len() as u16 + 1
+        self.client_of(Operator::Drainer(self.drains.len()))
     }
 
     /// The host of a stranger, by number: those of nobody else.
@@ -157,6 +161,10 @@ impl Scenario {
                         }
                     }
                 }
+            }
+            FaultKind::Operators => {
+                self.drains.clear();
+                self.jobs.iter_mut().for_each(|job| job.attention = Attention::default());
             }
             event => assert!(event.is_event(), "there is nothing left of {event}"),
         }

@@ -3,6 +3,7 @@
 
 use super::Edit;
 use crate::names::Host;
+use crate::operators::Operator;
 use crate::scenario::{DiskName, Fault, PlannedFault, Scenario, Trigger};
 use crate::workload::{InputText, JobSetting};
 use std::ops::Range;
@@ -16,6 +17,18 @@ pub(super) fn faults(scenario: &Scenario) -> Vec<Edit> {
         Box::new(move |scenario| drop(scenario.faults.drain(within(&range, scenario.faults.len()))))
     };
     pieces(scenario.faults.len()).map(cut).collect()
+}
+
+/// Leaves out drains of workers. Hosts of those behind them are renamed with them, which no fault names.
+pub(super) fn drains(scenario: &Scenario) -> Vec<Edit> {
+    let cut = |drain: usize| -> Edit {
+        Box::new(move |scenario| {
+            if drain < scenario.drains.len() {
+                scenario.drains.remove(drain);
+            }
+        })
+    };
+    (0..scenario.drains.len()).rev().map(cut).collect()
 }
 
 /// Leaves out jobs, with their clients.
@@ -164,7 +177,9 @@ fn without_job(scenario: &mut Scenario, gone: usize) {
     if gone >= jobs {
         return;
     }
+    let before = scenario.clone();
     scenario.jobs.remove(gone);
+    let after = scenario.clone();
     let (jobs, gone) = (jobs as u16, gone as u16);
     scenario.faults.retain_mut(|planned| match &mut planned.fault {
         Fault::ChangeInput { job, .. } => {
@@ -174,13 +189,29 @@ fn without_job(scenario: &mut Scenario, gone: usize) {
         }
         _ => true,
     });
+    let operator =
+        |client| before.operator(client).map(|operator| operator_without_job(operator, gone.into()));
     rename(scenario, &|host| match host {
-        // Clients: one for each job, who shuts down, and one for each job that is submitted again.
+        // Clients: one for each job, who shuts down, one for each job that is submitted again, and operators.
+        Host::Client(client) if operator(client).is_some() => {
+            operator(client).flatten().map(|operator| Host::Client(after.client_of(operator)))
+        }
         Host::Client(client) if client == gone || client == jobs + 1 + gone => None,
         Host::Client(client) if client > jobs + 1 + gone => Some(Host::Client(client - 2)),
         Host::Client(client) if client > gone => Some(Host::Client(client - 1)),
         host @ (Host::Manager | Host::Worker(_) | Host::Client(_)) => Some(host),
     });
+}
+
+/// The same operator where a job is gone; `None` where he was there for it.
+fn operator_without_job(operator: Operator, gone: usize) -> Option<Operator> {
+    let less = |job: usize| (job != gone).then(|| job - usize::from(job > gone));
+    Some(match operator {
+        Operator::Killer(job) => Operator::Killer(less(job)?),
+        Operator::KeyUser(job) => Operator::KeyUser(less(job)?),
+        Operator::Visitor(job) => Operator::Visitor(less(job)?),
+        Operator::Drainer(index) => Operator::Drainer(index),
+    })
 }
 
 fn without_worker(scenario: &mut Scenario, gone: usize) {
@@ -192,6 +223,12 @@ fn without_worker(scenario: &mut Scenario, gone: usize) {
     if scenario.capable > gone || usize::from(scenario.capable) >= scenario.workers.len() {
         scenario.capable = scenario.capable.saturating_sub(1);
     }
+    let capable = scenario.capable;
+    scenario.drains.retain_mut(|drain| {
+        let stays = drain.worker != gone;
+        drain.worker -= u16::from(drain.worker > gone);
+        stays && drain.worker != capable
+    });
     rename(scenario, &|host| match host {
         Host::Worker(worker) if worker == gone => None,
         Host::Worker(worker) if worker > gone => Some(Host::Worker(worker - 1)),

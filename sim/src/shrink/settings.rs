@@ -4,6 +4,7 @@ use super::Edit;
 use crate::disk::{Instead, PowerLoss};
 use crate::network::{Farewell, NetworkSetting, Weather};
 use crate::node::Clock;
+use crate::operators::Attention;
 use crate::process::UserFunction;
 use crate::scenario::{Fault, InputChange, ManagerSetting, Moment, Pace, Scenario, Trigger, WorkerSetting};
 use crate::stream::{Ratio, Span};
@@ -133,7 +134,12 @@ pub(super) fn kinds(scenario: &Scenario) -> Vec<Edit> {
 }
 
 /// Plainer jobs. Only what words were counted for is summed: nothing else has numbers.
-const JOBS: [fn(&mut JobSetting); 14] = [
+const JOBS: [fn(&mut JobSetting); 19] = [
+    |job| job.attention = Attention::default(),
+    |job| job.attention.wait_after_us = None,
+    |job| job.attention.kill_after_us = None,
+    |job| job.attention.other_job_after_us = None,
+    |job| job.attention.look_after_us = None,
     |job| job.mistake = None,
     |job| job.again_after_us = None,
     |job| job.patience_us = PATIENCE_US,
@@ -296,17 +302,22 @@ fn unit(number: u64, digits: u32) -> u64 {
 /// Every time and count of 64 bits for which smaller is plainer, and that may be zero: heartbeats without a pause, or a link
 /// that carries nothing, are no cluster. The order depends on nothing but the shape of a scenario.
 pub(super) fn times_and_counts(scenario: &mut Scenario) -> Vec<&mut u64> {
-    let Scenario { manager, workers, jobs, heal_us, faults, .. } = scenario;
+    let Scenario { manager, workers, jobs, heal_us, faults, drains, .. } = scenario;
     let mut numbers = vec![&mut manager.start_us, heal_us];
     numbers.extend(workers.iter_mut().map(|worker| &mut worker.start_us));
     for job in jobs {
         numbers.push(&mut job.submit_us);
         numbers.extend(job.cancel_after_us.as_mut().into_iter().chain(&mut job.again_after_us));
+        numbers.extend(job.attention.times_mut().into_iter().filter_map(|(_, us)| us.as_mut()));
         for function in [&mut job.mapper].into_iter().chain(&mut job.reducer) {
             if let UserFunction::Abandon { bytes } | UserFunction::Hang { bytes } = function {
                 numbers.push(bytes);
             }
         }
+    }
+    for drain in drains {
+        numbers.push(&mut drain.at_us);
+        numbers.extend(&mut drain.undone_after_us);
     }
     for planned in faults {
         numbers.push(match &mut planned.trigger {

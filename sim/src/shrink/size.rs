@@ -79,6 +79,7 @@ fn oddity(scenario: &Scenario) -> u64 {
         + slots.sum::<u64>()
         + 20 * sorts as u64
         + 5 * settings::odd_links(&scenario.network)
+        + 30 * scenario.drains.len() as u64
         + scenario.jobs.iter().map(of_job).sum::<u64>()
         + scenario
             .faults
@@ -103,7 +104,9 @@ fn of_job(job: &JobSetting) -> u64 {
         job.is_impatient(),
         job.mistake.is_some(),
     ];
-    30 * ways.into_iter().map(odd).sum::<u64>()
+    let attention =
+        job.attention.clone().times_mut().into_iter().filter(|(_, us)| us.is_some()).count() as u64;
+    30 * (attention + ways.into_iter().map(odd).sum::<u64>())
         + 5 * job.inputs.len() as u64
         + of_function(&job.mapper)
         + job.reducer.as_ref().map_or(0, of_function)

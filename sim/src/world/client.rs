@@ -58,7 +58,7 @@ impl<M: Node<Local = ClientInput, Request = ClientReport>> ClientProcess<M> {
 
     /// The last of it, once it has come.
     pub fn last_report(&self) -> Option<&ClientReport> {
-        self.reports.last().filter(|report| is_last(report))
+        self.reports.last().filter(|report| report.is_last())
     }
 
     /// Gives its machine an input.
@@ -96,15 +96,5 @@ impl<M: Node<Local = ClientInput, Request = ClientReport>> ClientProcess<M> {
         if self.last_report().is_some() {
             environment.flush(&mut self.driven);
         }
-    }
-}
-
-fn is_last(report: &ClientReport) -> bool {
-    match report {
-        ClientReport::Waiting(_)
-        | ClientReport::Accepted(_)
-        | ClientReport::Progress(_)
-        | ClientReport::AttemptFailed(_) => false,
-        ClientReport::Ended(_) | ClientReport::ShutDown { .. } | ClientReport::Failed(_) => true,
     }
 }

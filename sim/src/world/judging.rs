@@ -2,6 +2,7 @@
 
 use super::environment::Environment;
 use super::{Machines, Process, World};
+use crate::checker::history::job_of;
 use crate::checker::{self, Evidence, Violation, WorkerAtRest};
 use crate::names::{Host, Part, ProcessId};
 use crate::scenario::{DiskName, Fault};
@@ -48,11 +49,13 @@ impl<M: Machines> World<M> {
             Host::Client(_) => {
                 let Some(Process::Client(client)) = self.processes.get_mut(&process) else { return };
                 let journal = self.environment.journal.lives();
-                let lies = client
-                    .new_reports()
-                    .iter()
-                    .filter_map(|said| checker::what_is_said_is_durable(said, journal));
+                let said = client.new_reports().to_vec();
+                let lies = said.iter().filter_map(|said| checker::what_is_said_is_durable(said, journal));
                 self.violations.extend(lies);
+                match job_of(process, &self.scenario) {
+                    Some(job) => self.accepted(job, &said),
+                    None => self.drain_told(&said),
+                }
             }
             Host::Manager => {
                 let records = self.environment.journal.lives().iter().map(Vec::len).sum();
@@ -70,6 +73,7 @@ impl<M: Machines> World<M> {
                 }
             }
             Host::Worker(index) => {
+                self.count_begun(process);
                 if index == self.scenario.capable && self.history.capable_registered.is_none() {
                     let Some(Process::Worker(worker)) = self.processes.get(&process) else { return };
                     self.history.capable_registered = worker.is_registered().then(|| self.environment.now());

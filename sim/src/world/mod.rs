@@ -13,6 +13,7 @@ mod journal;
 mod judging;
 mod machines;
 mod manager;
+mod operators;
 mod start;
 mod storage;
 mod stranger;
@@ -27,6 +28,7 @@ use crate::checker::{self, Due, Heard, History, Violation};
 use crate::disk::FileSystem;
 use crate::names::{Host, ProcessId};
 use crate::network::{Farewell, Network};
+use crate::operators::Operator;
 use crate::scenario::{Pace, Scenario, Trigger};
 use crate::schedule::Schedule;
 use crate::show::{Observer, Sight};
@@ -40,7 +42,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use storage::shared_storage;
 use stranger::Stranger;
 use triggers::Triggers;
-use windrow_core::client::ClientTask;
+use windrow_core::client::{ClientReport, ClientTask};
 use windrow_core::job::JobReport;
 use windrow_core::limits::FETCHER_IDLE_US;
 use windrow_core::time::{SECOND_US, Time};
@@ -97,6 +99,8 @@ pub struct World<M: Machines> {
     returning: BTreeMap<Host, u64>,
     /// Who speaks to the cluster and does not belong to it.
     strangers: BTreeMap<ProcessId, Stranger>,
+    /// How many of their acts operators have done, by their clients.
+    acts: BTreeMap<u16, u32>,
     /// Clients that have not heard their end.
     awaited: BTreeSet<Host>,
     history: History,
@@ -179,6 +183,11 @@ impl<M: Machines> World<M> {
                 cues.push((start_us, Cue::StartClient(client)));
             }
         }
+        for (index, drain) in scenario.drains.iter().enumerate() {
+            let client = scenario.client_of(Operator::Drainer(index));
+            awaited.insert(Host::Client(client));
+            cues.push((drain.at_us, Cue::StartClient(client)));
+        }
         for client in 0..scenario.clients() {
             environment.add_computer(seed, Host::Client(client), &scenario.manager.pace);
         }
@@ -198,6 +207,7 @@ impl<M: Machines> World<M> {
             paused: BTreeMap::new(),
             returning: BTreeMap::new(),
             strangers: BTreeMap::new(),
+            acts: BTreeMap::new(),
             awaited,
             due: Due::default(),
             history: History::new(&scenario),
@@ -262,8 +272,8 @@ impl<M: Machines> World<M> {
         match self.end_process(process, Farewell::Close) {
             Some(Process::Client(client)) => {
                 self.client_over(process, &client);
-                if self.comes_back(process, &client) {
-                    self.start_user_later(process.host);
+                if let Some(us) = self.comes_back_us(process, &client) {
+                    self.start_user_later(process.host, us);
                 } else {
                     self.awaited.remove(&process.host);
                     self.client_ended(process);
@@ -308,19 +318,27 @@ impl<M: Machines> World<M> {
     /// A client was killed; its user comes back, and submits the same job under the same key.
     fn client_crashed(&mut self, process: ProcessId, client: &ClientProcess<M::Client>) {
         self.client_over(process, client);
-        self.start_user_later(process.host);
+        self.start_user_later(process.host, SECOND_US);
     }
 
-    /// Whether a client has lost its patience earlier than others would have, so that its user starts another.
-    fn comes_back(&self, process: ProcessId, client: &ClientProcess<M::Client>) -> bool {
-        let Some(job) = job_of(process, &self.scenario) else { return false };
-        let lost = client.last_report().is_some_and(checker::lost_the_manager);
-        lost && self.scenario.jobs[job].is_impatient()
+    /// How long after a client is over its user starts another, if he does: an operator who has more to ask, a user who has left
+    /// his job, and one whose client has lost its patience earlier than others would have.
+    fn comes_back_us(&mut self, process: ProcessId, client: &ClientProcess<M::Client>) -> Option<u64> {
+        let Host::Client(index) = process.host else { panic!("{process} has no user") };
+        if let Some(operator) = self.scenario.operator(index) {
+            return self.next_act_us(index, operator);
+        }
+        let job = &self.scenario.jobs[job_of(process, &self.scenario)?];
+        let last = client.last_report()?;
+        if let ClientReport::Left(_) = last {
+            return job.attention.wait_after_us;
+        }
+        (checker::lost_the_manager(last) && job.is_impatient()).then_some(SECOND_US)
     }
 
-    fn start_user_later(&mut self, host: Host) {
+    fn start_user_later(&mut self, host: Host, after_us: u64) {
         let Host::Client(index) = host else { panic!("{host} has no user") };
-        self.environment.schedule.after(SECOND_US, Event::Cue(Cue::StartClient(index)));
+        self.environment.schedule.after(after_us, Event::Cue(Cue::StartClient(index)));
     }
 
     fn client_ended(&mut self, client: ProcessId) {

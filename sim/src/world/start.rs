@@ -14,7 +14,7 @@ use crate::stranger::{CLUSTER, ELSEWHERE};
 use crate::stream::Stream;
 use crate::workload::{Mistake, PATIENCE_US};
 use windrow_core::client::{ClientConfig, ClientInput, ClientTask};
-use windrow_core::ids::{Epoch, Incarnation, SubmissionKey};
+use windrow_core::ids::{Epoch, Incarnation};
 use windrow_core::limits::WORKER_PATIENCE_US;
 use windrow_core::manager::ManagerConfig;
 use windrow_core::worker::WorkerConfig;
@@ -74,6 +74,9 @@ impl<M: Machines> World<M> {
         if self.process_on(Host::Client(index)).is_some() {
             return;
         }
+        if let Some(operator) = self.scenario.operator(index) {
+            return self.start_operator(index, operator);
+        }
         let jobs = self.scenario.jobs.len() as u16;
         let (number, is_first) = if index < jobs { (index, true) } else { (index - jobs - 1, false) };
         let job = &self.scenario.jobs[usize::from(number)];
@@ -81,8 +84,13 @@ impl<M: Machines> World<M> {
         // Who comes back after he was killed cannot know whether his job runs, so he follows it to its end, or gives it up
         // once he has heard that it does.
         let (cancel_after_us, hangs) = (job.cancel_after_us, job.hangs());
-        let key = SubmissionKey(self.draw(&format!("submission of client {number}")));
-        let process = self.start_client(index, ClientTask::Submit { key, specification });
+        let key = self.key_of(usize::from(number));
+        let is_detached = is_first && job.attention.wait_after_us.is_some();
+        let task = match self.history.accepted[usize::from(number)].filter(|_| is_detached) {
+            Some(job) => ClientTask::Watch { job },
+            None => ClientTask::Submit { key, specification, is_detached },
+        };
+        let process = self.start_client(index, task);
         let Some(us) = cancel_after_us.filter(|_| is_first || hangs) else { return };
         if process.life == 0 {
             self.environment.schedule.after(us, Event::Client(process, ClientInput::Cancel));

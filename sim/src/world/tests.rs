@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use toys::{Leaky, Sound};
 
 /// A scenario of a seed whose jobs can only fail, as toys have them fail, without what toys cannot bear: they have no
-/// checksums, and look for no sign of life.
+/// checksums, look for no sign of life, and answer no questions.
 fn scenario(seed: u64) -> Scenario {
     let frail = [
         FaultKind::FlipOnWire,
@@ -19,6 +19,7 @@ fn scenario(seed: u64) -> Scenario {
         FaultKind::Blackout,
         FaultKind::OtherStorage,
         FaultKind::Stranger,
+        FaultKind::Operators,
     ];
     let mut scenario = frail.into_iter().fold(Scenario::from_seed(seed), Scenario::without);
     for planned in &mut scenario.faults {

@@ -30,6 +30,7 @@ pub struct WorkerProcess<M: Machines> {
     to_shuffle: Channel,
     scratch: PathBytes,
     slots: u32,
+    begun: u32,
     registered: bool,
     over: bool,
 }
@@ -64,6 +65,7 @@ impl<M: Machines> WorkerProcess<M> {
             to_shuffle: Channel::default(),
             scratch,
             slots,
+            begun: 0,
             registered: false,
             over: false,
         };
@@ -74,6 +76,11 @@ impl<M: Machines> WorkerProcess<M> {
         let requests = environment.perform(&mut worker.shuffle, actions);
         worker.serve_shuffle(requests, environment);
         worker
+    }
+
+    /// Attempts that it has begun.
+    pub fn begun(&self) -> u32 {
+        self.begun
     }
 
     /// Whether it has stopped.
@@ -269,6 +276,7 @@ impl<M: Machines> WorkerProcess<M> {
             }
         };
         environment.mark(self.process, || format!("{attempt} starts"));
+        self.begun += 1;
         let news = performer.start(environment);
         assert!(self.attempts.insert(attempt, performer).is_none(), "{attempt} is started twice");
         let (slots, attempts) = (self.slots, self.attempts.len());

@@ -3,10 +3,12 @@
 use sim::names::Host;
 use sim::network::NetworkSetting;
 use sim::node::Clock;
+use sim::operators::Attention;
 use sim::process::UserFunction;
 use sim::scenario::{ManagerSetting, Pace, Scenario, WorkerSetting};
 use sim::stream::Span;
 use sim::workload::{InputText, JobSetting, PATIENCE_US};
+use windrow_core::job::Priority;
 use windrow_core::time::{MILLISECOND_US, SECOND_US};
 
 /// For how long a silent worker counts as alive.
@@ -38,6 +40,7 @@ pub fn scenario(reducers: u32) -> Scenario {
         jobs: vec![job(reducers)],
         capable: 0,
         heal_us: 8 * SECOND_US,
+        drains: Vec::new(),
         faults: Vec::new(),
     }
 }
@@ -52,6 +55,7 @@ fn job(reducers: u32) -> JobSetting {
         submit_us: 450 * MILLISECOND_US,
         cancel_after_us: None,
         again_after_us: None,
+        attention: Attention::default(),
         patience_us: PATIENCE_US,
         inputs: files.iter().map(|file| file.path.clone()).collect(),
         files: files.into(),
@@ -62,6 +66,7 @@ fn job(reducers: u32) -> JobSetting {
         split_bytes: 64,
         accepts_nondeterminism: false,
         sync: true,
+        priority: Priority::Normal,
         mistake: None,
     }
 }

@@ -2,11 +2,12 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use sim::operators::Attention;
 use sim::process::UserFunction;
 use sim::stream::Ratio;
 use sim::workload::{InputText, JobSetting, Mistake, PATIENCE_US};
 use windrow_core::failure::{ExitStatus, OsErrorKind};
-use windrow_core::job::PathBytes;
+use windrow_core::job::{PathBytes, Priority};
 
 use crate::strategy::{beginning_us, duration_us};
 
@@ -24,7 +25,8 @@ enum Naming {
 /// A job; which it is decides its paths, and is told later.
 pub fn jobs() -> impl Strategy<Value = JobSetting> {
     let naming = prop_oneof![Just(Naming::Files), Just(Naming::Pattern), Just(Naming::Directory)];
-    let times = (beginning_us(), rarely(), rarely());
+    let attention = (rarely(), rarely(), rarely(), rarely());
+    let times = (beginning_us(), rarely(), rarely(), attention);
     let data = (vec(text(), 0..4), naming, 1_u64..100);
     (times, data, functions(), 0_u32..4, any::<bool>(), mistakes()).prop_map(
         |(times, (texts, naming, split_bytes), (mapper, reducer), reducers, sync, mistake)| {
@@ -37,11 +39,13 @@ pub fn jobs() -> impl Strategy<Value = JobSetting> {
                 Naming::Pattern if !files.is_empty() => vec![directory.join("text-*")],
                 Naming::Files | Naming::Pattern | Naming::Directory => vec![directory],
             };
-            let (submit_us, cancel_after_us, again_after_us) = times;
+            let (submit_us, cancel_after_us, again_after_us, attention) = times;
+            let (wait_after_us, kill_after_us, other_job_after_us, look_after_us) = attention;
             let mut job = JobSetting {
                 submit_us,
                 cancel_after_us,
                 again_after_us,
+                attention: Attention { wait_after_us, kill_after_us, other_job_after_us, look_after_us },
                 patience_us: PATIENCE_US,
                 files,
                 inputs,
@@ -52,10 +56,12 @@ pub fn jobs() -> impl Strategy<Value = JobSetting> {
                 split_bytes: split_bytes.max(total_bytes / SPLITS_MAX),
                 accepts_nondeterminism: false,
                 sync,
+                priority: Priority::Normal,
                 mistake,
             };
             if job.hangs() {
                 job.cancel_after_us.get_or_insert(submit_us);
+                job.attention.wait_after_us = None;
             }
             job
         },

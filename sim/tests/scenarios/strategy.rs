@@ -36,7 +36,17 @@ pub fn scenarios() -> impl Strategy<Value = Case> {
         let (network, manager, workers, capable) = cluster;
         let capable = capable % workers.len() as u16;
         let jobs = jobs.into_iter().enumerate().map(|(index, job)| apart(job, index)).collect();
-        let quiet = Scenario { seed, network, manager, workers, jobs, capable, heal_us, faults: Vec::new() };
+        let quiet = Scenario {
+            seed,
+            network,
+            manager,
+            workers,
+            jobs,
+            capable,
+            heal_us,
+            drains: Vec::new(),
+            faults: Vec::new(),
+        };
         let faults = faults.into_iter().filter(|fault| makes_sense_in(fault, &quiet)).collect();
         Case(Scenario { faults, ..quiet })
     })

@@ -3,8 +3,9 @@
 use super::*;
 use crate::ids::SubmissionKey;
 use crate::job::{
-    CommandLine, Counters, JobPhase, JobProgress, JobReport, JobSpecification, PathBytes, TaskCount,
+    CommandLine, Counters, JobPhase, JobProgress, JobReport, JobSpecification, PathBytes, Priority, TaskCount,
 };
+use crate::report::{Answer, Question, WorkerList};
 use crate::time::SECOND_US;
 use crate::wire::Connection;
 use alloc::format;
@@ -33,6 +34,10 @@ impl Stage {
     }
 
     fn submitting() -> Stage {
+        Stage::submitting_and(false)
+    }
+
+    fn submitting_and(is_detached: bool) -> Stage {
         let command = |word: &str| CommandLine { words: Vec::from([PathBytes::from(word)]) };
         let specification = JobSpecification {
             name: "n".into(),
@@ -47,8 +52,9 @@ impl Stage {
             accepts_nondeterminism: false,
             has_side_effects: false,
             sync: true,
+            priority: Priority::Normal,
         };
-        Stage::new(ClientTask::Submit { key: SubmissionKey(8), specification })
+        Stage::new(ClientTask::Submit { key: SubmissionKey(8), specification, is_detached })
     }
 
     fn give(&mut self, event: ClientEvent) -> Vec<String> {
@@ -401,4 +407,47 @@ fn shutting_down_says_what_was_cancelled() {
     stage.give(start());
     assert_eq!(stage.welcome(1), ["Shutdown"]);
     assert_eq!(stage.say(&ToClient::ShuttingDown { jobs_cancelled: 2 }), ["close", "report ShutDown"]);
+}
+
+#[test]
+fn a_detached_job_is_left_once_it_is_accepted() {
+    let mut stage = Stage::submitting_and(true);
+    stage.give(start());
+    assert_eq!(stage.welcome(1), ["Submit"]);
+    let accepted = ToClient::Accepted { job: JobId(1) };
+    assert_eq!(stage.say(&accepted), ["report Accepted", "close", "report Left"]);
+}
+
+#[test]
+fn a_detached_job_that_is_given_up_is_followed_to_its_end() {
+    let mut stage = Stage::submitting_and(true);
+    stage.give(start());
+    assert_eq!(stage.welcome(1), ["Submit"]);
+    assert!(stage.give(cancel()).is_empty());
+    assert_eq!(stage.say(&ToClient::Accepted { job: JobId(1) }), ["report Accepted", "Cancel"]);
+    assert_eq!(stage.say(&ended()), ["close", "report Ended"]);
+}
+
+#[test]
+fn who_only_watches_leaves_the_job_alone() {
+    let mut stage = Stage::new(ClientTask::Watch { job: JobId(1) });
+    stage.give(start());
+    assert_eq!(stage.welcome(1), ["Watch"]);
+    assert_eq!(stage.say(&progress()), ["report Progress"]);
+    stage.close();
+    stage.wake();
+    assert_eq!(stage.welcome(2), ["Watch"]);
+    assert_eq!(stage.give(cancel()), ["close", "report Left"]);
+}
+
+#[test]
+fn a_question_is_asked_until_it_is_answered() {
+    let mut stage = Stage::new(ClientTask::Ask(Question::Workers));
+    stage.give(start());
+    assert_eq!(stage.welcome(1), ["Ask"]);
+    stage.close();
+    stage.wake();
+    assert_eq!(stage.welcome(2), ["Ask"]);
+    let none = WorkerList { workers: Vec::new(), left_out: 0 };
+    assert_eq!(stage.say(&ToClient::Answer(Answer::Workers(none))), ["close", "report Answered"]);
 }

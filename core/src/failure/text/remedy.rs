@@ -3,6 +3,7 @@
 use super::{is_path, is_pattern};
 use crate::failure::{Cause, ExitStatus, Failure, InputRange, OsErrorKind, PeerKind};
 use crate::job::{Encoding, PathBytes, ProgramRole};
+use crate::limits::REPORTS_KEPT;
 use crate::shown::{Quoted, Shown};
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -159,6 +160,13 @@ impl Cause {
             Cause::Journal { .. } => {
                 Some("see to the disk of its work directory, then start the Manager again".into())
             }
+            Cause::UnknownJob { .. } => Some(format!(
+                "see `windrow jobs`; of jobs that have ended the last {REPORTS_KEPT} are known"
+            )),
+            Cause::UnknownWorker { .. } => {
+                Some("give a host that one worker has, or its number as `windrow workers` shows it".into())
+            }
+            Cause::KeyTaken { job } => Some(format!("give another --key; `windrow job show {job}` tells of that job")),
             Cause::Invalid { what: _, remedy } => {
                 (!remedy.is_empty()).then(|| Shown(remedy.as_bytes()).to_string())
             }

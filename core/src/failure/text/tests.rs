@@ -306,6 +306,30 @@ fn table() -> Vec<(Cause, &'static str)> {
             "--split-size is 0\n  try: give at least 1",
         ),
         (
+            Cause::UnknownJob { job: JobId(7), known: Vec::from([1, 2, 9].map(JobId)), others: 4 },
+            "there is no job 7; there are 1, 2, 9 and 4 more\n  \
+             try: see `windrow jobs`; of jobs that have ended the last 1000 are known",
+        ),
+        (
+            Cause::UnknownJob { job: JobId(7), known: Vec::new(), others: 0 },
+            "there is no job 7; there is none\n  \
+             try: see `windrow jobs`; of jobs that have ended the last 1000 are known",
+        ),
+        (
+            Cause::UnknownWorker {
+                worker: "beta".into(),
+                known: Vec::from(["alpha (0a1b)".into()]),
+                others: 0,
+            },
+            "`beta` is not the name of one worker; there is alpha (0a1b)\n  \
+             try: give a host that one worker has, or its number as `windrow workers` shows it",
+        ),
+        (
+            Cause::KeyTaken { job: JobId(3) },
+            "the key is that of job 3, which is another job than this\n  \
+             try: give another --key; `windrow job show 3` tells of that job",
+        ),
+        (
             Cause::WorkDirectory { path: "/w".into(), error: os(NotADirectory, "Not a directory") },
             "the work directory `/w` cannot be used: Not a directory\n  \
              try: give another --work-dir, or see to its permissions and space",
@@ -385,6 +409,9 @@ fn number(cause: &Cause) -> u32 {
         Cause::WorkDirectoryTaken { .. } => 28,
         Cause::Journal { .. } => 29,
         Cause::NoAddress { .. } => 30,
+        Cause::UnknownJob { .. } => 36,
+        Cause::UnknownWorker { .. } => 34,
+        Cause::KeyTaken { .. } => 35,
     }
 }
 
@@ -398,7 +425,7 @@ fn every_cause_reads_as_it_should() {
 #[test]
 fn every_cause_is_in_the_table() {
     let numbers: BTreeSet<u32> = table().iter().map(|(cause, _)| number(cause)).collect();
-    assert_eq!(numbers, (0..=33).collect());
+    assert_eq!(numbers, (0..=36).collect());
 }
 
 #[test]

@@ -153,7 +153,9 @@ pub fn fold(file: &[u8]) -> Result<Option<Folded>, Damage> {
             | Record::JobCommitting { .. }
             | Record::JobPublishing { .. }
             | Record::JobFailing { .. }
-            | Record::JobEnded { .. },
+            | Record::JobEnded { .. }
+            | Record::DrainBegan { .. }
+            | Record::DrainEnded { .. },
         ) => return Err(Damage::Record { offset: FILE_HEADER_BYTES }),
     }
     let (mut jobs, count) = (Jobs::default(), records.len());

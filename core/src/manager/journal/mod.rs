@@ -93,6 +93,16 @@ pub enum Record {
         /// How.
         report: JobReport,
     },
+    /// A worker is given nothing new any more.
+    DrainBegan {
+        /// Which.
+        worker: Incarnation,
+    },
+    /// A worker is given tasks again, or has gone for good.
+    DrainEnded {
+        /// Which.
+        worker: Incarnation,
+    },
 }
 
 /// The order of records and of what waits for them. `E` is an effect on the world.
@@ -134,7 +144,9 @@ impl<E> Journal<E> {
             | Record::JobCommitting { .. }
             | Record::JobPublishing { .. }
             | Record::JobFailing { .. }
-            | Record::JobEnded { .. } => self.tail_bytes += bytes.len() as u64,
+            | Record::JobEnded { .. }
+            | Record::DrainBegan { .. }
+            | Record::DrainEnded { .. } => self.tail_bytes += bytes.len() as u64,
         }
         (self.appended, bytes)
     }

@@ -1,12 +1,15 @@
 //! The Manager against exact lists of what it does, in the manner of a transcript: one line for each action. This file
 //! owns the stage on which the test plays everyone else.
 
+mod asked;
 mod backup;
 mod dealing;
+mod draining;
 mod failing;
 mod jobs;
 mod recovering;
 mod returning;
+mod sharing;
 mod told;
 mod workers;
 
@@ -17,13 +20,14 @@ use crate::ids::{
 };
 use crate::job::{
     CommandLine, Counters, FileIdentity, InputFile, JobProgress, JobReport, JobSpecification, PathBytes,
-    ProgramRole,
+    Priority, ProgramRole,
 };
 use crate::machine::{Action, Event, Machine, NetworkAction, NetworkEvent, Node};
 use crate::manager::files::{FileAnswer, FileRequest};
 use crate::manager::jobs::Jobs;
 use crate::manager::journal::Record;
 use crate::manager::{Manager, ManagerConfig, ManagerInput, ManagerRequest};
+use crate::report::Answer;
 use crate::time::{SECOND_US, Time};
 use crate::wire::message::{
     AttemptProgress, AttemptResult, FromClient, FromWorker, Heartbeat, HeartbeatAnswer, InventoryEntry,
@@ -59,6 +63,8 @@ struct Stage {
     report: Option<JobReport>,
     /// Why the last submission was refused.
     refusal: Option<Failure>,
+    /// The last answer to a question.
+    answer: Option<Answer>,
 }
 
 impl Stage {
@@ -110,6 +116,7 @@ impl Stage {
             progress: None,
             report: None,
             refusal: None,
+            answer: None,
         }
     }
 
@@ -210,7 +217,13 @@ impl Stage {
 
     /// A job of so many one-byte splits whose tasks may be launched.
     fn job(&mut self, client: ConnectionId, maps: u64, reducers: u32) -> Vec<String> {
-        let mut lines = self.submit(client, reducers);
+        self.prepare(client, specification(reducers), maps)
+    }
+
+    /// A job whose input is so many splits, and whose tasks may be launched.
+    fn prepare(&mut self, client: ConnectionId, specification: JobSpecification, maps: u64) -> Vec<String> {
+        let key = SubmissionKey(self.accepted);
+        let mut lines = self.say(client, &FromClient::Submit { key, specification });
         lines.extend(self.planned(maps));
         lines
     }
@@ -359,9 +372,14 @@ impl Stage {
                         self.refusal = Some(failure);
                         "Refused".into()
                     }
-                    message @ (ToClient::Accepted { .. }
-                    | ToClient::UnknownJob { .. }
-                    | ToClient::ShuttingDown { .. }) => first_word(&format!("{message:?}")),
+                    ToClient::Answer(answer) => {
+                        let line = format!("Answer {}", first_word(&format!("{answer:?}")));
+                        self.answer = Some(answer);
+                        line
+                    }
+                    message @ (ToClient::Accepted { .. } | ToClient::ShuttingDown { .. }) => {
+                        first_word(&format!("{message:?}"))
+                    }
                 },
             };
             lines.push(format!("{role:?} {said}"));
@@ -408,6 +426,7 @@ fn specification(reducers: u32) -> JobSpecification {
         accepts_nondeterminism: false,
         has_side_effects: false,
         sync: true,
+        priority: Priority::Normal,
     }
 }
 

@@ -58,7 +58,8 @@ fn an_attempt_is_kept_where_its_worker_can_go_on_with_it() {
         let again = stage.connect(Role::Worker);
         stage.register(again, 1, 1);
         entries.push(told(said, reduce));
-        let lines = stage.say(again, &FromWorker::Inventory { entries, jobs: vec![], last: true });
+        let mut lines = stage.say(again, &FromWorker::Inventory { entries, jobs: vec![], last: true });
+        lines.extend(stage.heartbeat(again, 1));
         let case = format!("known as {known:?}, told as {said:?}: {lines:?}");
         assert_eq!(stage.manager.attempts.get(reduce).is_some(), is_kept, "{case}");
         assert_eq!(lines.iter().any(|line| line.contains("Drop")), !is_kept, "{case}");

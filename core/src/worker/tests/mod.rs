@@ -11,7 +11,7 @@ use crate::data::digest::OutputDigest;
 use crate::data::run::Segment;
 use crate::failure::{Cause, Failure};
 use crate::ids::{Epoch, Partition, SessionId, TaskId};
-use crate::job::{CommandLine, FileIdentity, InputFile, JobSpecification, Split, Staging};
+use crate::job::{CommandLine, FileIdentity, InputFile, JobSpecification, Priority, Split, Staging};
 use crate::machine::NetworkAction;
 use crate::time::SECOND_US;
 use crate::wire::message::{
@@ -215,6 +215,7 @@ fn launch_of_job(task: TaskId, reducers: u32) -> ToWorker {
         accepts_nondeterminism: false,
         has_side_effects: false,
         sync: true,
+        priority: Priority::Normal,
     };
     let identity = FileIdentity { inode: 1, size_bytes: 1, modified_ns: 1 };
     let order = match task {

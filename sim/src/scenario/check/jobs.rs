@@ -48,6 +48,9 @@ fn check_job(field: &str, job: &JobSetting) -> Result<(), Nonsense> {
     for (name, us) in [("cancel_after_us", job.cancel_after_us), ("again_after_us", job.again_after_us)] {
         bound(field(name), us.unwrap_or(0), 0..=START_US_MAX)?;
     }
+    for (name, us) in job.attention.clone().times_mut() {
+        bound(field(&format!("attention.{name}")), us.unwrap_or(0), 0..=START_US_MAX)?;
+    }
     bound(field("patience_us"), job.patience_us, PATIENCE_US_BOUNDS)?;
     bound_count(field("files"), job.files.len(), 0..=FILES_MAX)?;
     bound_count(field("inputs"), job.inputs.len(), 1..=FILES_MAX)?;
@@ -77,6 +80,10 @@ fn check_job(field: &str, job: &JobSetting) -> Result<(), Nonsense> {
     check_functions(&field, job, bytes)?;
     if job.hangs() && job.cancel_after_us.is_none() {
         return nonsense(format!("{} is None, but a program hangs: say when", field("cancel_after_us")));
+    }
+    if job.hangs() && job.attention.wait_after_us.is_some() {
+        let field = field("attention.wait_after_us");
+        return nonsense(format!("{field} is given, but a program hangs: who leaves it cannot give it up"));
     }
     Ok(())
 }

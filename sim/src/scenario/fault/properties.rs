@@ -38,7 +38,8 @@ impl FaultKind {
             | FaultKind::Cancel
             | FaultKind::SubmitTwice
             | FaultKind::Impatience
-            | FaultKind::Mistake => false,
+            | FaultKind::Mistake
+            | FaultKind::Operators => false,
         }
     }
 }

@@ -303,6 +303,7 @@ impl Toy for ToyClient {
         let asks = match self.config.task {
             ClientTask::Submit { .. } => b'J',
             ClientTask::Shutdown => b'S',
+            ClientTask::Watch { .. } | ClientTask::Ask(_) => unreachable!("toys are asked nothing"),
         };
         self.wires.say(connection, asks);
         // The Manager's host may die in silence: ask again.
@@ -328,6 +329,7 @@ impl Toy for ToyClient {
                 vec![ClientReport::Failed(Failure::new(cause))]
             }
             ClientTask::Shutdown => vec![ClientReport::ShutDown { jobs_cancelled: 0 }],
+            ClientTask::Watch { .. } | ClientTask::Ask(_) => unreachable!("toys are asked nothing"),
         };
         self.wires.outputs.extend(reports.into_iter().map(Action::Local));
     }
