@@ -29,6 +29,25 @@ pub fn map_reduce(
     reduced.collect()
 }
 
+/// Whether a mapper fails that is given one record and nothing else.
+pub fn fails_on(mapper: &UserFunction, record: &[u8]) -> bool {
+    match mapper {
+        UserFunction::Abandon { bytes } => record.len() as u64 > *bytes,
+        UserFunction::FailOn { .. } | UserFunction::Quit { .. } => apply(mapper, record).is_err(),
+        UserFunction::Identity
+        | UserFunction::CountWords
+        | UserFunction::Multiply { .. }
+        | UserFunction::Sum
+        | UserFunction::KeyByFirstByte
+        | UserFunction::Flaky { .. }
+        | UserFunction::Hang { .. }
+        | UserFunction::Unstable
+        | UserFunction::Daemon { .. }
+        | UserFunction::Missing
+        | UserFunction::Unstartable { .. } => false,
+    }
+}
+
 /// What a program prints that is given all of `input`, and has no bad luck.
 fn apply(function: &UserFunction, input: &[u8]) -> Result<Vec<u8>, ExitStatus> {
     let function = match function {

@@ -68,6 +68,8 @@ pub struct JobSetting {
     pub split_bytes: u64,
     /// Whether its user takes whatever comes of a mapper that is not deterministic.
     pub accepts_nondeterminism: bool,
+    /// How many records may be left out on which the mapper fails.
+    pub max_skipped_records: u32,
     /// Whether output is synced.
     pub sync: bool,
     /// What its user gets wrong, so that it cannot be run.
@@ -122,6 +124,7 @@ impl JobSetting {
             directory: HOME.into(),
             environment: Vec::new(),
             accepts_nondeterminism: self.accepts_nondeterminism,
+            max_skipped_records: self.max_skipped_records,
             sync: self.sync,
         }
     }
@@ -136,14 +139,15 @@ pub fn from_seed(seed: u64, kinds: &BTreeSet<FaultKind>) -> Vec<JobSetting> {
 fn job(stream: &mut Stream, index: u64, kinds: &BTreeSet<FaultKind>) -> JobSetting {
     let reducers = *stream.pick(&[0, 1, 1, 2, 3, 5]);
     let (mapper, reducer) = functions(stream, kinds);
+    let poison = match mapper {
+        UserFunction::FailOn { .. } => Some(Ratio::one_in(150)),
+        _ => kinds.contains(&FaultKind::ProgramFails).then_some(Ratio::one_in(500)),
+    };
     let directory = PathBytes::from(format!("/shared/in {index}").as_str());
     let files: Vec<InputText> = (0..stream.between(0, 4))
         .map(|file| {
             let suffix = if stream.chance(Ratio::one_in(12)) { ".gz" } else { "" };
-            InputText {
-                path: directory.join(format!("text-{file}{suffix}")),
-                bytes: text(stream, kinds.contains(&FaultKind::ProgramFails)),
-            }
+            InputText { path: directory.join(format!("text-{file}{suffix}")), bytes: text(stream, poison) }
         })
         .collect();
     // Some thirty splits at the most: more cost time and show nothing new.
@@ -169,6 +173,7 @@ fn job(stream: &mut Stream, index: u64, kinds: &BTreeSet<FaultKind>) -> JobSetti
         reducers,
         split_bytes,
         accepts_nondeterminism: false,
+        max_skipped_records: 0,
         sync: stream.chance(Ratio::one_in(2)),
         mistake: None,
         files,
@@ -184,6 +189,9 @@ fn job(stream: &mut Stream, index: u64, kinds: &BTreeSet<FaultKind>) -> JobSetti
     }
     if job.mapper == UserFunction::Unstable {
         job.accepts_nondeterminism = stream.chance(Ratio::one_in(4));
+    }
+    if job.mapper.fault() == Some(FaultKind::ProgramFails) {
+        job.max_skipped_records = *stream.pick(&[0, 1, 3, 6, 20]);
     }
     if job.hangs() {
         job.cancel_after_us.get_or_insert_with(|| patience_us(stream));
@@ -263,6 +271,8 @@ fn functions(stream: &mut Stream, kinds: &BTreeSet<FaultKind>) -> (UserFunction,
         let unstartable = UserFunction::Unstartable { why };
         pairs.extend([
             (UserFunction::FailOn { word: poison() }, UserFunction::Identity),
+            (UserFunction::FailOn { word: poison() }, UserFunction::Identity),
+            (UserFunction::FailOn { word: poison() }, UserFunction::Identity),
             (UserFunction::KeyByFirstByte, UserFunction::FailOn { word: poison() }),
             (UserFunction::Abandon { bytes: stream.below(9) }, UserFunction::Identity),
             (UserFunction::Flaky { ratio: some }, UserFunction::Flaky { ratio: some }),
@@ -287,7 +297,7 @@ fn functions(stream: &mut Stream, kinds: &BTreeSet<FaultKind>) -> (UserFunction,
 }
 
 /// Lines of words from a small vocabulary, so that keys repeat; some lines are empty, have tabs or strange bytes.
-fn text(stream: &mut Stream, may_be_poisoned: bool) -> Vec<u8> {
+fn text(stream: &mut Stream, poison: Option<Ratio>) -> Vec<u8> {
     let magnitude = stream.between(0, 9);
     let lines = stream.below(1 << magnitude);
     let vocabulary = stream.between(1, 200);
@@ -307,7 +317,7 @@ fn text(stream: &mut Stream, may_be_poisoned: bool) -> Vec<u8> {
         if stream.chance(Ratio::one_in(60)) {
             text.extend([0, 0xFF, b'\r', stream.number() as u8 | 0x80]);
         }
-        if may_be_poisoned && stream.chance(Ratio::one_in(500)) {
+        if poison.is_some_and(|ratio| stream.chance(ratio)) {
             text.extend(b" poison");
         }
         text.push(b'\n');

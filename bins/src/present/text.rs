@@ -72,10 +72,18 @@ pub fn line(progress: &JobProgress, rate: Option<u64>) -> String {
             parts.extend(rate.filter(|_| progress.maps.done < progress.maps.total).map(per_second));
         }
     }
+    if progress.searches > 0 {
+        parts.push(format!("seeking what {} on", fails(progress.searches)));
+    }
     if progress.attempts_failed > 0 {
         parts.push(format!("{} failed", counted(progress.attempts_failed.into(), "attempt")));
     }
     parts.join(", ")
+}
+
+/// `1 map fails`, `2 maps fail`.
+fn fails(maps: u32) -> String {
+    format!("{} fail{}", counted(maps.into(), "map"), if maps == 1 { "s" } else { "" })
 }
 
 /// How far the maps are, of [`WHOLE`]: by bytes where these can be compared with the input's, else by tasks.

@@ -47,6 +47,7 @@ fn a_job_has_good_defaults() {
             directory: "/home/ada".into(),
             environment: vec![],
             accepts_nondeterminism: false,
+            max_skipped_records: 0,
             sync: true,
         }
     );

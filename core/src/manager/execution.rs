@@ -4,6 +4,7 @@
 //! [`super::tasks`]. Invariant: a task either waits, or has an attempt under way, or has a winner in [`super::jobs`].
 
 use super::commit::Errand;
+use super::search::Search;
 use super::tasks::Tasks;
 use crate::failure::Failure;
 use crate::ids::{AttemptId, ConnectionId, Epoch, Incarnation, JobId, TaskId};
@@ -40,6 +41,8 @@ pub struct Execution {
     pub accepted_at: Time,
     /// Its size, once planned.
     pub input_bytes: u64,
+    /// Maps of which the part is sought on which they fail.
+    pub searches: BTreeMap<u32, Search>,
     /// Figures of its winners.
     pub won: Counters,
     /// Whether it was taken up from the journal, and workers have not had time to come back.
@@ -82,6 +85,7 @@ impl Execution {
             watchers: BTreeSet::new(),
             attempts_failed: 0,
             news: None,
+            searches: BTreeMap::new(),
             accepted_at: now,
             input_bytes: 0,
             won: Counters::default(),

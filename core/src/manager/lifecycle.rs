@@ -220,6 +220,7 @@ impl Manager {
             reduces: execution.reduces.total,
             attempts_failed: execution.attempts_failed,
             maps_remade_differently: durable.remade_differently,
+            skipped: durable.skipped(),
             counters: durable.counters(),
             elapsed_us: self.now.since_us(execution.accepted_at),
         };

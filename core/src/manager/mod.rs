@@ -17,7 +17,9 @@ mod plan;
 mod recovery;
 mod registry;
 mod schedule;
+mod search;
 mod sessions;
+mod skipping;
 mod standing;
 mod tasks;
 

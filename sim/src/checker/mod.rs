@@ -9,6 +9,7 @@ pub mod history;
 mod job;
 mod journal;
 mod rest;
+mod skipped;
 
 pub use due::Due;
 pub use excuse::Excuse;
@@ -108,6 +109,8 @@ pub fn at_rest(
         violations.extend(job::one_key_is_one_job(evidence, job));
         violations.extend(job::an_end_is_final(evidence, job));
         violations.extend(job::a_failure_can_be_read(evidence, job));
+        violations.extend(skipped::what_is_left_out_is_named(evidence, job));
+        violations.extend(skipped::only_bad_records_are_blamed(evidence, job));
     }
     violations.extend(job::nothing_is_left_beside_the_output(evidence));
     for worker in workers {

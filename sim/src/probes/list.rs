@@ -100,6 +100,13 @@ pub const ALL: &[Probe] = &[
         "the runs of a map cannot be had for good",
         "it takes sixteen failures of one map, and the core of the cluster is healed before",
     ),
+    // core/src/manager/skipping.rs
+    within_reach("a bad record is sought"),
+    within_reach("a trial of an earlier life ends"),
+    within_reach("no record is to blame"),
+    within_reach("several records fail together and none alone"),
+    within_reach("a bad record ends its job"),
+    within_reach("a record is left out"),
     // core/src/worker/base.rs
     within_reach("the nonce cannot be read"),
     within_reach("scratch refuses"),

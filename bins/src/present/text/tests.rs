@@ -15,6 +15,7 @@ pub(crate) fn progress() -> JobProgress {
         input_bytes: 10_000,
         counters: Counters { map_input_bytes: 4_500, ..Counters::default() },
         attempts_failed: 0,
+        searches: 0,
     }
 }
 
@@ -29,6 +30,7 @@ pub(crate) fn report() -> JobReport {
         reduces: 4,
         attempts_failed: 0,
         maps_remade_differently: 0,
+        skipped: Vec::new(),
         counters: Counters {
             map_input_bytes: 5 << 20,
             map_input_records: 1_234_567,

@@ -45,6 +45,7 @@ impl Stage {
             directory: PathBytes::from("/"),
             environment: Vec::new(),
             accepts_nondeterminism: false,
+            max_skipped_records: 0,
             sync: true,
         };
         Stage::new(ClientTask::Submit { key: SubmissionKey(8), specification })
@@ -149,6 +150,7 @@ fn ended() -> ToClient {
         reduces: 1,
         attempts_failed: 0,
         maps_remade_differently: 0,
+        skipped: Vec::new(),
         counters: Counters::default(),
         elapsed_us: 1,
     })
@@ -166,6 +168,7 @@ fn progress() -> ToClient {
         input_bytes: 1,
         counters: Counters::default(),
         attempts_failed: 0,
+        searches: 0,
     })
 }
 

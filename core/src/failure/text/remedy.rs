@@ -1,7 +1,7 @@
 //! What to do about a failure: owns one piece of advice for each cause, and only advice that is true of it.
 
 use super::{is_path, is_pattern};
-use crate::failure::{Cause, ExitStatus, Failure, InputRange, OsErrorKind, PeerKind};
+use crate::failure::{Cause, Excerpt, ExitStatus, Failure, InputRange, OsErrorKind, PeerKind};
 use crate::job::{Encoding, PathBytes, ProgramRole};
 use crate::shown::{Quoted, Shown};
 use alloc::format;
@@ -10,24 +10,37 @@ use alloc::string::{String, ToString};
 impl Failure {
     /// What to do about it, in a sentence without a full stop; `None` where nothing needs doing.
     pub fn remedy(&self) -> Option<String> {
-        if let (Cause::ProgramFailed { command, status, role: ProgramRole::Mapper }, Some(input)) =
-            (&self.cause, &self.input)
-            && let Some(hint) = by_hand(command, *status, input)
-        {
-            return Some(hint);
+        let hint = match (&self.cause, &self.input) {
+            (Cause::ProgramFailed { command, status, role: ProgramRole::Mapper }, Some(input)) => {
+                by_hand(command, *status, input, self.excerpt.is_some())
+            }
+            (_, _) => None,
+        };
+        let hint = hint.or_else(|| self.cause.remedy());
+        match &self.excerpt {
+            Some(Excerpt { records: 1, .. }) => {
+                let leave_out = "leave such records out with --max-skipped-records";
+                Some(hint.map_or(leave_out.into(), |hint| format!("{hint}; or {leave_out}")))
+            }
+            Some(_) | None => hint,
         }
-        self.cause.remedy()
     }
 }
 
 /// The command line that repeats a failed mapper on its input.
-fn by_hand(command: &str, status: ExitStatus, input: &InputRange) -> Option<String> {
+fn by_hand(command: &str, status: ExitStatus, input: &InputRange, is_part: bool) -> Option<String> {
     if shell_hint(status).is_some() || is_unmatched(command, status) {
         return None;
     }
     let InputRange { path, offset, length_bytes } = input;
     let (path, command) = (Quoted(path), Shown(command.as_bytes()));
     Some(match (Encoding::of_path(&input.path), *offset) {
+        (Encoding::Gzip, offset) if is_part => {
+            let first = offset.saturating_add(1);
+            format!(
+                "run it by hand: gunzip -c {path} | tail -c +{first} | head -c {length_bytes} | {command}"
+            )
+        }
         (Encoding::Gzip, _) => format!("run it by hand: gunzip -c {path} | {command}"),
         (Encoding::Plain, 0) => format!("run it by hand: head -c {length_bytes} {path} | {command}"),
         (Encoding::Plain, offset) => {

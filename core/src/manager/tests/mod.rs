@@ -6,6 +6,7 @@ mod failing;
 mod jobs;
 mod recovering;
 mod returning;
+mod skipping;
 mod told;
 mod workers;
 
@@ -400,6 +401,7 @@ fn specification(reducers: u32) -> JobSpecification {
         directory: PathBytes::from("/"),
         environment: vec![],
         accepts_nondeterminism: false,
+        max_skipped_records: 0,
         sync: true,
     }
 }

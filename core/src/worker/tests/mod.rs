@@ -213,6 +213,7 @@ fn launch_of_job(task: TaskId, reducers: u32) -> ToWorker {
         directory: PathBytes::from("/home/ada"),
         environment: Vec::from([(PathBytes::from("LANG"), PathBytes::from("C"))]),
         accepts_nondeterminism: false,
+        max_skipped_records: 0,
         sync: true,
     };
     let identity = FileIdentity { inode: 1, size_bytes: 1, modified_ns: 1 };
@@ -220,6 +221,8 @@ fn launch_of_job(task: TaskId, reducers: u32) -> ToWorker {
         TaskId::Map(_) => TaskOrder::Map {
             input: InputFile { path: PathBytes::from("/in"), identity },
             split: Split { input: 0, offset: 0, length_bytes: 1 },
+            holes: Vec::new(),
+            trial: None,
         },
         TaskId::Reduce(index) => TaskOrder::Reduce { partition: Partition(index), maps: 1 },
     };
