@@ -7,6 +7,7 @@ mod text;
 
 use crate::ids::{AttemptId, JobId};
 use crate::job::{PathBytes, ProgramRole};
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
@@ -81,7 +82,7 @@ pub struct Failure {
     /// On which part of the input: of its split, what a mapper was given by then.
     pub input: Option<InputRange>,
     /// What is in that part, where it was tried by itself.
-    pub excerpt: Option<Excerpt>,
+    pub excerpt: Option<Box<Excerpt>>,
     /// The end of what the program wrote to stderr.
     #[serde(with = "serde_bytes")]
     pub stderr_tail: Vec<u8>,
@@ -354,6 +355,11 @@ pub enum Fault {
 }
 
 impl Failure {
+    /// Whether it was found to be that of one record by itself.
+    pub fn is_of_one_record(&self) -> bool {
+        self.excerpt.as_ref().is_some_and(|excerpt| excerpt.records == 1)
+    }
+
     /// A failure of which only the cause is known.
     pub fn new(cause: Cause) -> Failure {
         Failure {

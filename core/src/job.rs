@@ -115,6 +115,8 @@ pub struct JobSpecification {
     pub accepts_nondeterminism: bool,
     /// How many records may be set aside on which the mapper fails (Hadoop: `mapreduce.map.skip.maxrecords`).
     pub max_skipped_records: u32,
+    /// Whether its programs do more than print, so that a task may never be executed twice at once.
+    pub has_side_effects: bool,
     /// Whether output files and directories are synced before the job counts as done.
     pub sync: bool,
 }
@@ -175,6 +177,7 @@ impl JobSpecification {
             environment: self.environment.clone(),
             accepts_nondeterminism: self.accepts_nondeterminism,
             max_skipped_records: self.max_skipped_records,
+            has_side_effects: self.has_side_effects,
             sync: self.sync,
         }
     }
@@ -387,6 +390,8 @@ pub struct JobReport {
     pub reduces: u32,
     /// Attempts that failed on the way, for whatever reason.
     pub attempts_failed: u32,
+    /// Second attempts that were made of tasks because the first took far longer than others.
+    pub attempts_backed_up: u32,
     /// Maps that printed something else when they ran again, which the user has accepted.
     pub maps_remade_differently: u32,
     /// Records that were set aside, in the order of their maps.

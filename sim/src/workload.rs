@@ -125,6 +125,7 @@ impl JobSetting {
             environment: Vec::new(),
             accepts_nondeterminism: self.accepts_nondeterminism,
             max_skipped_records: self.max_skipped_records,
+            has_side_effects: false,
             sync: self.sync,
         }
     }

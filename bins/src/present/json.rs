@@ -21,6 +21,7 @@ struct OutcomeJson<'a> {
     maps: Option<u32>,
     reduces: Option<u32>,
     attempts_failed: Option<u32>,
+    attempts_backed_up: Option<u32>,
     maps_remade_differently: Option<u32>,
     skipped_records: Option<Vec<InputJson>>,
     elapsed_seconds: Option<f64>,
@@ -79,6 +80,7 @@ pub fn outcome(outcome: &Outcome) -> String {
         maps: report.map(|report| report.maps),
         reduces: report.map(|report| report.reduces),
         attempts_failed: report.map(|report| report.attempts_failed),
+        attempts_backed_up: report.map(|report| report.attempts_backed_up),
         maps_remade_differently: report.map(|report| report.maps_remade_differently),
         skipped_records: report.map(|report| report.skipped.iter().map(input_json).collect()),
         elapsed_seconds: report.map(|report| report.elapsed_us as f64 / 1e6),
@@ -190,7 +192,7 @@ mod tests {
             object(&Outcome { report: Some(report()), ..Outcome::default() }),
             json!({
                 "status": "succeeded", "exit_code": 0, "job": 1, "name": "word count", "output": "/data/out",
-                "maps": 10, "reduces": 4, "attempts_failed": 0, "maps_remade_differently": 0,
+                "maps": 10, "reduces": 4, "attempts_failed": 0, "attempts_backed_up": 0, "maps_remade_differently": 0,
                 "skipped_records": [], "elapsed_seconds": 3.214,
                 "counters": {
                     "map_input_bytes": 5_242_880, "map_input_records": 1_234_567,
@@ -218,7 +220,7 @@ mod tests {
             attempts_failed: 4,
             host: Some("alpha".into()),
             input: Some(InputRange { path: "/in".into(), offset: 0, length_bytes: 10 }),
-            excerpt: Some(Excerpt { records: 2, beginning: b"a\n\xff".to_vec() }),
+            excerpt: Some(Excerpt { records: 2, beginning: b"a\n\xff".to_vec() }.into()),
             stderr_tail: b"bad \xff\n".to_vec(),
         };
         let text = failure.to_string();

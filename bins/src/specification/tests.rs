@@ -48,6 +48,7 @@ fn a_job_has_good_defaults() {
             environment: vec![],
             accepts_nondeterminism: false,
             max_skipped_records: 0,
+            has_side_effects: false,
             sync: true,
         }
     );

@@ -115,7 +115,7 @@ impl Search {
                 self.failing = ByteRange { offset: begin, length_bytes: end - begin };
             }
         }
-        let is_one_record = failure.excerpt.as_ref().is_some_and(|excerpt| excerpt.records == 1);
+        let is_one_record = failure.is_of_one_record();
         match self.step {
             Step::Nothing => unreachable!("a failure on nothing ends the search"),
             Step::First | Step::Second if is_one_record => self.step = Step::Confirm(0),

@@ -7,7 +7,7 @@
 use super::Manager;
 use super::journal::Record;
 use super::search::{Finding, Search};
-use crate::failure::{Excerpt, Failure};
+use crate::failure::Failure;
 use crate::ids::{AttemptId, Incarnation, TaskId};
 use crate::job::ByteRange;
 use crate::probe::probe;
@@ -86,8 +86,6 @@ impl Manager {
 
 /// The record that a failure names, if it is one.
 fn one_record(failure: &Failure) -> Option<ByteRange> {
-    let Failure { input: Some(input), excerpt: Some(Excerpt { records: 1, .. }), .. } = failure else {
-        return None;
-    };
+    let input = failure.input.as_ref().filter(|_| failure.is_of_one_record())?;
     Some(ByteRange { offset: input.offset, length_bytes: input.length_bytes })
 }

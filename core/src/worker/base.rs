@@ -14,6 +14,7 @@ use crate::job::{Counters, Encoding, InputFile, PathBytes};
 use crate::limits::PROGRESS_US;
 use crate::probe::probe;
 use crate::time::Time;
+use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::string::ToString;
 
@@ -375,7 +376,7 @@ impl AttemptBase {
     }
 
     /// Names the part of the input that the attempt worked on, for its failure, and what is in it.
-    pub fn note_input(&mut self, input: InputRange, excerpt: Option<Excerpt>) {
+    pub fn note_input(&mut self, input: InputRange, excerpt: Option<Box<Excerpt>>) {
         if let Some(failure) = self.failure.as_mut().filter(|failure| failure.input.is_none()) {
             (failure.input, failure.excerpt) = (Some(input), excerpt);
         }

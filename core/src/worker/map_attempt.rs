@@ -124,7 +124,7 @@ impl MapAttempt {
             let input = InputRange { path: self.input.path.clone(), offset, length_bytes };
             let records = self.feed.records();
             let excerpt = self.excerpt.clone().filter(|_| self.feed.fed().is_some());
-            self.base.note_input(input, excerpt.map(|beginning| Excerpt { records, beginning }));
+            self.base.note_input(input, excerpt.map(|beginning| Excerpt { records, beginning }.into()));
             return self.base.continue_failing();
         }
         if self.base.is_ended() || self.base.ask_next() {

@@ -408,6 +408,7 @@ mod tests {
             environment: Vec::new(),
             accepts_nondeterminism: false,
             max_skipped_records: 0,
+            has_side_effects: false,
             sync: true,
         };
         for index in 0..2 {

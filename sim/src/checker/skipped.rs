@@ -4,7 +4,7 @@ use super::due::Expected;
 use super::{Evidence, Violation, end_of, excuse};
 use crate::process::UserFunction;
 use std::collections::BTreeSet;
-use windrow_core::failure::{Excerpt, Failure, InputRange};
+use windrow_core::failure::{Failure, InputRange};
 use windrow_core::job::{JobReport, PathBytes};
 
 /// Who has bad records left out is told of each, and of no other: an output lacks nothing that its job's report does not name.
@@ -31,10 +31,7 @@ pub fn only_bad_records_are_blamed(evidence: &Evidence<'_>, job: usize) -> Optio
         .flat_map(|files| super::due::bad_records(setting, files))
         .map(|bad| key(&bad.range))
         .collect();
-    let blamed = |failure: &Failure| match failure {
-        Failure { input, excerpt: Some(Excerpt { records: 1, .. }), .. } => input.clone(),
-        _ => None,
-    };
+    let blamed = |failure: &Failure| failure.input.clone().filter(|_| failure.is_of_one_record());
     let named = ends(evidence, job)
         .flat_map(|report| report.skipped.iter().cloned().chain(report.failure.as_ref().and_then(blamed)));
     let good = named.into_iter().find(|range| !bad.contains(&key(range)))?;

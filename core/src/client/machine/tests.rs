@@ -46,6 +46,7 @@ impl Stage {
             environment: Vec::new(),
             accepts_nondeterminism: false,
             max_skipped_records: 0,
+            has_side_effects: false,
             sync: true,
         };
         Stage::new(ClientTask::Submit { key: SubmissionKey(8), specification })
@@ -149,6 +150,7 @@ fn ended() -> ToClient {
         maps: 1,
         reduces: 1,
         attempts_failed: 0,
+        attempts_backed_up: 0,
         maps_remade_differently: 0,
         skipped: Vec::new(),
         counters: Counters::default(),

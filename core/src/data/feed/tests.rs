@@ -48,7 +48,7 @@ proptest! {
         prop_assert_eq!(&fed, &of(false).map(|(_, record)| record).collect::<Vec<_>>().concat());
         prop_assert_eq!(left_out, of(true).map(|(_, record)| record).collect::<Vec<_>>().concat());
         prop_assert_eq!((feed.bytes(), feed.records()), (fed.len() as u64, of(false).count() as u64));
-        let range = of(false).next().zip(of(false).last()).map(|((first, _), (last, _))| ByteRange {
+        let range = of(false).next().zip(of(false).next_back()).map(|((first, _), (last, _))| ByteRange {
             offset: first.offset,
             length_bytes: last.end() - first.offset,
         });

@@ -1,7 +1,7 @@
 //! What to do about a failure: owns one piece of advice for each cause, and only advice that is true of it.
 
 use super::{is_path, is_pattern};
-use crate::failure::{Cause, Excerpt, ExitStatus, Failure, InputRange, OsErrorKind, PeerKind};
+use crate::failure::{Cause, ExitStatus, Failure, InputRange, OsErrorKind, PeerKind};
 use crate::job::{Encoding, PathBytes, ProgramRole};
 use crate::shown::{Quoted, Shown};
 use alloc::format;
@@ -17,13 +17,11 @@ impl Failure {
             (_, _) => None,
         };
         let hint = hint.or_else(|| self.cause.remedy());
-        match &self.excerpt {
-            Some(Excerpt { records: 1, .. }) => {
-                let leave_out = "leave such records out with --max-skipped-records";
-                Some(hint.map_or(leave_out.into(), |hint| format!("{hint}; or {leave_out}")))
-            }
-            Some(_) | None => hint,
+        if !self.is_of_one_record() {
+            return hint;
         }
+        let leave_out = "leave such records out with --max-skipped-records";
+        Some(hint.map_or(leave_out.into(), |hint| format!("{hint}; or {leave_out}")))
     }
 }
 

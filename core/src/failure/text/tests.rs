@@ -439,7 +439,7 @@ fn a_failed_mapper_shows_place_input_stderr_and_how_to_repeat_it() {
 fn what_is_the_smallest_part_that_fails_is_shown() {
     let mut failure = mapper_failure();
     failure.stderr_tail.clear();
-    failure.excerpt = Some(Excerpt { records: 1, beginning: b"a\0b\t\x1b[31m\n".to_vec() });
+    failure.excerpt = Some(Excerpt { records: 1, beginning: b"a\0b\t\x1b[31m\n".to_vec() }.into());
     let text = failure.to_string();
     let lines: Vec<&str> = text.lines().skip(2).collect();
     assert_eq!(
@@ -453,7 +453,7 @@ fn what_is_the_smallest_part_that_fails_is_shown() {
         ]
     );
     failure.excerpt =
-        Some(Excerpt { records: 2, beginning: [b"x\n".to_vec(), [b'y'; 78].to_vec()].concat() });
+        Some(Excerpt { records: 2, beginning: [b"x\n".to_vec(), [b'y'; 78].to_vec()].concat() }.into());
     failure.input = Some(InputRange { path: "/data/in.gz".into(), offset: 64, length_bytes: 100 });
     let text = failure.to_string();
     let lines: Vec<&str> = text.lines().skip(2).collect();

@@ -15,7 +15,7 @@ fn failure(code: i32, given: ByteRange, records: u64) -> Failure {
     let ByteRange { offset, length_bytes } = given;
     Failure {
         input: Some(InputRange { path: PathBytes::from("/in"), offset, length_bytes }),
-        excerpt: Some(Excerpt { records, beginning: Vec::new() }),
+        excerpt: Some(Box::new(Excerpt { records, beginning: Vec::new() })),
         ..Failure::new(cause(code))
     }
 }

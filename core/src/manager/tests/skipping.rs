@@ -43,7 +43,8 @@ fn play(stage: &mut Stage, worker: ConnectionId, bad: &[u64]) -> (Vec<String>, b
             offset: 2 * first,
             length_bytes: 2 * (last + 1 - first),
         };
-        let excerpt = is_trial.then(|| Excerpt { records: place as u64 + 1, beginning: b"x\n".to_vec() });
+        let excerpt =
+            is_trial.then(|| Excerpt { records: place as u64 + 1, beginning: b"x\n".to_vec() }.into());
         Box::new(Failure { input: Some(input), excerpt, ..Failure::new(program_failed()) })
     });
     let result = match (failure, is_trial) {

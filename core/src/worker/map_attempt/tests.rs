@@ -505,7 +505,7 @@ fn a_trial_that_fails_names_the_record_under_way_to_its_end() {
     let Some(AttemptOutput::Ended(Err(failure))) = map.poll_output() else { panic!("it fails") };
     let input = failure.input.expect("it names its input");
     assert_eq!((input.offset, input.length_bytes), (4, 4), "without what is left out");
-    assert_eq!(failure.excerpt, Some(Excerpt { records: 1, beginning: b"a 1\n".to_vec() }));
+    assert_eq!(failure.excerpt, Some(Excerpt { records: 1, beginning: b"a 1\n".to_vec() }.into()));
 }
 
 #[test]

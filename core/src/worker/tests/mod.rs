@@ -214,6 +214,7 @@ fn launch_of_job(task: TaskId, reducers: u32) -> ToWorker {
         environment: Vec::from([(PathBytes::from("LANG"), PathBytes::from("C"))]),
         accepts_nondeterminism: false,
         max_skipped_records: 0,
+        has_side_effects: false,
         sync: true,
     };
     let identity = FileIdentity { inode: 1, size_bytes: 1, modified_ns: 1 };
