@@ -262,7 +262,11 @@ fn functions(stream: &mut Stream, kinds: &BTreeSet<FaultKind>) -> (UserFunction,
         (UserFunction::Identity, UserFunction::Identity),
     ];
     if kinds.contains(&FaultKind::ProgramFails) {
-        let quit = UserFunction::Quit { status: *stream.pick(&STATUSES) };
+        let is_grep = stream.chance(Ratio::one_in(3));
+        let status = if is_grep { ExitStatus::Code(1) } else { *stream.pick(&STATUSES) };
+        let quit = UserFunction::Quit { status };
+        let magnitude = stream.between(1, 8);
+        let abandoned = stream.below(1 << magnitude);
         let why = *stream.pick(&[
             OsErrorKind::NotFound,
             OsErrorKind::PermissionDenied,
@@ -275,7 +279,7 @@ fn functions(stream: &mut Stream, kinds: &BTreeSet<FaultKind>) -> (UserFunction,
             (UserFunction::FailOn { word: poison() }, UserFunction::Identity),
             (UserFunction::FailOn { word: poison() }, UserFunction::Identity),
             (UserFunction::KeyByFirstByte, UserFunction::FailOn { word: poison() }),
-            (UserFunction::Abandon { bytes: stream.below(9) }, UserFunction::Identity),
+            (UserFunction::Abandon { bytes: abandoned }, UserFunction::Identity),
             (UserFunction::Flaky { ratio: some }, UserFunction::Flaky { ratio: some }),
             (UserFunction::Identity, UserFunction::Missing),
             (quit.clone(), UserFunction::Identity),

@@ -58,6 +58,8 @@ impl Manager {
             AttemptResult::Tried(failure) => {
                 if is_known {
                     self.trial_ended(id, holder, failure.map(|failure| *failure));
+                } else {
+                    probe!("a trial ends that nobody waits for");
                 }
                 false
             }

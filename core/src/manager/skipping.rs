@@ -46,7 +46,7 @@ impl Manager {
         }
         let execution = self.executions.get_mut(&id.job).expect("a wanted task's job is executed");
         let Some(search) = execution.searches.get_mut(&index).filter(|search| search.is_trial(id)) else {
-            probe!("a trial of an earlier life ends");
+            // It is one of an earlier life that was adopted.
             return self.wait_again(id);
         };
         let host = self.registry.host(holder).map(Into::into);
