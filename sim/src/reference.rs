@@ -95,4 +95,20 @@ mod tests {
         let fails = UserFunction::FailOn { word: "a".into() };
         assert_eq!(map_reduce(&inputs, &fails, None, 0), Err(ExitStatus::Code(3)));
     }
+
+    #[test]
+    fn a_mapper_fails_on_some_records_and_not_on_others() {
+        let fail_on = UserFunction::FailOn { word: "bad".into() };
+        let abandon = UserFunction::Abandon { bytes: 4 };
+        for (mapper, record, fails) in [
+            (&fail_on, &b"a bad one\n"[..], true),
+            (&fail_on, b"a good one", false),
+            (&abandon, b"1234\n", true),
+            (&abandon, b"123\n", false),
+            (&UserFunction::Quit { status: ExitStatus::Code(2) }, b"\n", true),
+            (&UserFunction::CountWords, b"bad\n", false),
+        ] {
+            assert_eq!(fails_on(mapper, record), fails, "{mapper:?} {record:?}");
+        }
+    }
 }

@@ -230,10 +230,8 @@ impl Computation {
             self.line(&line, output, stream)?;
         }
         self.print_sum(output);
-        match &self.function {
-            UserFunction::Quit { status: status @ ExitStatus::Code(1) } => Err(*status),
-            _ => Ok(()),
-        }
+        let grep = ExitStatus::Code(1);
+        if self.function == (UserFunction::Quit { status: grep }) { Err(grep) } else { Ok(()) }
     }
 
     fn line(&mut self, line: &[u8], output: &mut Vec<u8>, stream: &mut Stream) -> Result<(), ExitStatus> {

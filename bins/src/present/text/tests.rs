@@ -151,3 +151,11 @@ fn a_rate_is_taken_over_the_last_seconds() {
     assert_eq!(rate.update(at(8), 50), None);
     assert_eq!(rate.update(at(9), 60), Some(10));
 }
+
+#[test]
+fn what_is_sought_is_told() {
+    let searches = |searches| line(&JobProgress { searches, ..progress() }, None);
+    assert!(!searches(0).contains("seeking"));
+    assert!(searches(1).ends_with(", seeking what 1 map fails on"), "{}", searches(1));
+    assert!(searches(2).ends_with(", seeking what 2 maps fail on"));
+}
