@@ -191,16 +191,32 @@ fn job(stream: &mut Stream, index: u64, kinds: &BTreeSet<FaultKind>) -> JobSetti
     if job.mapper == UserFunction::Unstable {
         job.accepts_nondeterminism = stream.chance(Ratio::one_in(4));
     }
-    if job.mapper.fault() == Some(FaultKind::ProgramFails) {
-        job.max_skipped_records = *stream.pick(&[0, 1, 3, 6, 20]);
-    }
     if job.hangs() {
         job.cancel_after_us.get_or_insert_with(|| patience_us(stream));
     }
     if kinds.contains(&FaultKind::Mistake) && stream.chance(Ratio::one_in(2)) {
         job.mistake = Some(*stream.pick(Mistake::ALL));
     }
+    if kinds.contains(&FaultKind::ProgramFails) {
+        make_records_bad(&mut job, stream);
+    }
     job
+}
+
+/// Has more jobs meet records on which their mapper fails, some of them in ways that are hard to find, and bear some.
+fn make_records_bad(job: &mut JobSetting, stream: &mut Stream) {
+    let magnitude = stream.between(1, 8);
+    match &mut job.mapper {
+        UserFunction::Quit { status } if stream.chance(Ratio::one_in(3)) => *status = ExitStatus::Code(1),
+        UserFunction::Abandon { bytes } => *bytes = stream.below(1 << magnitude),
+        UserFunction::Identity | UserFunction::KeyByFirstByte if stream.chance(Ratio::one_in(2)) => {
+            job.mapper = UserFunction::FailOn { word: "poison".into() };
+        }
+        _ => {}
+    }
+    if job.mapper.fault() == Some(FaultKind::ProgramFails) {
+        job.max_skipped_records = *stream.pick(&[0, 1, 3, 6, 20]);
+    }
 }
 
 /// Has a job's one file mapped at once, to more than fits the memory for sorting.
@@ -262,11 +278,7 @@ fn functions(stream: &mut Stream, kinds: &BTreeSet<FaultKind>) -> (UserFunction,
         (UserFunction::Identity, UserFunction::Identity),
     ];
     if kinds.contains(&FaultKind::ProgramFails) {
-        let is_grep = stream.chance(Ratio::one_in(3));
-        let status = if is_grep { ExitStatus::Code(1) } else { *stream.pick(&STATUSES) };
-        let quit = UserFunction::Quit { status };
-        let magnitude = stream.between(1, 8);
-        let abandoned = stream.below(1 << magnitude);
+        let quit = UserFunction::Quit { status: *stream.pick(&STATUSES) };
         let why = *stream.pick(&[
             OsErrorKind::NotFound,
             OsErrorKind::PermissionDenied,
@@ -276,10 +288,8 @@ fn functions(stream: &mut Stream, kinds: &BTreeSet<FaultKind>) -> (UserFunction,
         let unstartable = UserFunction::Unstartable { why };
         pairs.extend([
             (UserFunction::FailOn { word: poison() }, UserFunction::Identity),
-            (UserFunction::FailOn { word: poison() }, UserFunction::Identity),
-            (UserFunction::FailOn { word: poison() }, UserFunction::Identity),
             (UserFunction::KeyByFirstByte, UserFunction::FailOn { word: poison() }),
-            (UserFunction::Abandon { bytes: abandoned }, UserFunction::Identity),
+            (UserFunction::Abandon { bytes: stream.below(9) }, UserFunction::Identity),
             (UserFunction::Flaky { ratio: some }, UserFunction::Flaky { ratio: some }),
             (UserFunction::Identity, UserFunction::Missing),
             (quit.clone(), UserFunction::Identity),
