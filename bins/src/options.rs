@@ -118,6 +118,14 @@ pub struct JobOptions {
     #[arg(long)]
     pub accept_nondeterminism: bool,
 
+    /// Leave out so many records at the most on which the mapper fails
+    ///
+    /// A map that fails again and again is tried on parts of its input until the record that kills the mapper stands alone.
+    /// With this the job goes on without it: the record's bytes are put into OUTPUT/_quarantine, and its place is told at the
+    /// end. Without it the job fails, and its error shows the record.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub max_skipped_records: u32,
+
     /// The programs do more than print: never execute a task twice at the same time
     ///
     /// Otherwise a task that takes far longer than others is executed a second time, on another worker, and whichever

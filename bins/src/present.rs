@@ -143,7 +143,11 @@ impl Presenter {
         self.clear();
         let exit = outcome.exit();
         match outcome.failure() {
-            Some(failure) => complain(failure),
+            Some(failure) => {
+                complain(failure);
+                let skipped = outcome.report.as_ref().map_or(&[][..], |report| &report.skipped);
+                summary::left_out(skipped).iter().for_each(say);
+            }
             None if self.options.quiet => {}
             None => {
                 if let Some(report) = &outcome.report {

@@ -49,6 +49,7 @@ pub fn specification(
         directory: bytes(directory),
         environment: options.environment.iter().map(|text| assignment(text)).collect::<Result<_, _>>()?,
         accepts_nondeterminism: options.accept_nondeterminism,
+        max_skipped_records: options.max_skipped_records,
         has_side_effects: options.side_effects,
         sync,
         priority: Priority::Normal,

@@ -7,6 +7,7 @@ mod text;
 
 use crate::ids::{AttemptId, JobId};
 use crate::job::{PathBytes, ProgramRole};
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
@@ -78,8 +79,10 @@ pub struct Failure {
     pub attempts_failed: u32,
     /// On which host.
     pub host: Option<String>,
-    /// On which part of the input.
+    /// On which part of the input: of its split, what a mapper was given by then.
     pub input: Option<InputRange>,
+    /// What is in that part, where it was tried by itself.
+    pub excerpt: Option<Box<Excerpt>>,
     /// The end of what the program wrote to stderr.
     #[serde(with = "serde_bytes")]
     pub stderr_tail: Vec<u8>,
@@ -94,6 +97,16 @@ pub struct InputRange {
     pub offset: u64,
     /// How long it is.
     pub length_bytes: u64,
+}
+
+/// What is in a part of an input.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Excerpt {
+    /// How many records.
+    pub records: u64,
+    /// How they begin: as much as is shown of them.
+    #[serde(with = "serde_bytes")]
+    pub beginning: Vec<u8>,
 }
 
 /// What happened.
@@ -365,6 +378,11 @@ pub enum Fault {
 }
 
 impl Failure {
+    /// Whether it was found to be that of one record by itself.
+    pub fn is_of_one_record(&self) -> bool {
+        self.excerpt.as_ref().is_some_and(|excerpt| excerpt.records == 1)
+    }
+
     /// A failure of which only the cause is known.
     pub fn new(cause: Cause) -> Failure {
         Failure {
@@ -374,6 +392,7 @@ impl Failure {
             attempts_failed: 0,
             host: None,
             input: None,
+            excerpt: None,
             stderr_tail: Vec::new(),
         }
     }
@@ -387,6 +406,59 @@ impl Failure {
 }
 
 impl Cause {
+    /// Whether a record that a mapper reads may be to blame.
+    pub fn may_be_of_a_record(&self) -> bool {
+        match self {
+            Cause::ProgramFailed { role, .. }
+            | Cause::ProgramStoppedReading { role, .. }
+            | Cause::RecordTooLong { role, .. } => *role == ProgramRole::Mapper,
+            Cause::ProgramNotStarted { .. }
+            | Cause::ProgramPipe { .. }
+            | Cause::InputUnreadable { .. }
+            | Cause::InputNotFound { .. }
+            | Cause::InputChanged { .. }
+            | Cause::TooManySplits { .. }
+            | Cause::MapNotDeterministic { .. }
+            | Cause::OutputExists { .. }
+            | Cause::OutputUnwritable { .. }
+            | Cause::OutputNotSynced { .. }
+            | Cause::UnknownJob { .. }
+            | Cause::UnknownWorker { .. }
+            | Cause::KeyTaken { .. }
+            | Cause::Cancelled
+            | Cause::ManagerStopped
+            | Cause::WorkDirectory { .. }
+            | Cause::WorkDirectoryTaken { .. }
+            | Cause::Journal { .. }
+            | Cause::JournalDamaged { .. }
+            | Cause::Invalid { .. }
+            | Cause::OutputNotShared { .. }
+            | Cause::StagingUnreadable { .. }
+            | Cause::Scratch { .. }
+            | Cause::WorkerLost
+            | Cause::Unreachable { .. }
+            | Cause::ConnectionLost { .. }
+            | Cause::CannotListen { .. }
+            | Cause::NoAddress { .. }
+            | Cause::NotWindrow { .. }
+            | Cause::OtherVersion { .. }
+            | Cause::OtherCluster { .. }
+            | Cause::RunCorrupt { .. }
+            | Cause::RunUnfetchable { .. }
+            | Cause::Killed => false,
+        }
+    }
+
+    /// Whether a program failed in the same way, on whatever part of its input.
+    pub fn is_alike(&self, other: &Cause) -> bool {
+        match (self, other) {
+            (Cause::ProgramFailed { status: one, .. }, Cause::ProgramFailed { status: other, .. }) => {
+                one == other
+            }
+            (one, other) => core::mem::discriminant(one) == core::mem::discriminant(other),
+        }
+    }
+
     /// Whose fault it is, where it ended an attempt.
     pub fn fault(&self) -> Fault {
         match self {

@@ -7,7 +7,7 @@ mod priority;
 pub use priority::Priority;
 
 use crate::digest::digest;
-use crate::failure::Failure;
+use crate::failure::{Failure, InputRange};
 use crate::ids::{AttemptId, JobId};
 use crate::shown::Quoted;
 use crate::wire::frame;
@@ -119,6 +119,8 @@ pub struct JobSpecification {
     /// Whether a map may print something else when it runs again after its output was lost, so that the job's output may be
     /// put together of both.
     pub accepts_nondeterminism: bool,
+    /// How many records may be set aside on which the mapper fails (Hadoop: `mapreduce.map.skip.maxrecords`).
+    pub max_skipped_records: u32,
     /// Whether its programs do more than print, so that a task may never be executed twice at once.
     pub has_side_effects: bool,
     /// Whether output files and directories are synced before the job counts as done.
@@ -154,6 +156,13 @@ impl Staging {
         self.0.join(attempt.file_stem())
     }
 
+    /// Where an attempt puts the records that are left out of its split.
+    pub fn quarantine_of(&self, attempt: &AttemptId) -> PathBytes {
+        let mut name = attempt.file_stem();
+        name.push_str("-quarantine");
+        self.0.join(name)
+    }
+
     /// The directory that becomes the output.
     pub fn whole(&self) -> PathBytes {
         self.0.join("output")
@@ -180,6 +189,7 @@ impl JobSpecification {
             directory: self.directory.clone(),
             environment: self.environment.clone(),
             accepts_nondeterminism: self.accepts_nondeterminism,
+            max_skipped_records: self.max_skipped_records,
             has_side_effects: self.has_side_effects,
             sync: self.sync,
             priority: self.priority,
@@ -207,6 +217,16 @@ pub enum Encoding {
     Gzip,
 }
 
+impl Split {
+    /// The records of it: those that begin in this range of the file's decoded bytes.
+    pub fn range(&self, encoding: Encoding) -> ByteRange {
+        match encoding {
+            Encoding::Plain => ByteRange { offset: self.offset, length_bytes: self.length_bytes },
+            Encoding::Gzip => ByteRange { offset: 0, length_bytes: u64::MAX },
+        }
+    }
+}
+
 impl Encoding {
     /// The encoding that a file's suffix declares.
     pub fn of_path(path: &PathBytes) -> Encoding {
@@ -232,6 +252,22 @@ pub struct Split {
     pub offset: u64,
     /// How long it is; of an encoded file, all its encoded bytes.
     pub length_bytes: u64,
+}
+
+/// Part of a file, or of what it is decoded to.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ByteRange {
+    /// Where it begins.
+    pub offset: u64,
+    /// How long it is.
+    pub length_bytes: u64,
+}
+
+impl ByteRange {
+    /// Where it ends.
+    pub fn end(&self) -> u64 {
+        self.offset.saturating_add(self.length_bytes)
+    }
 }
 
 /// What a job reads and how it is divided. Made once, durable before the first launch.
@@ -347,6 +383,8 @@ pub struct JobProgress {
     pub counters: Counters,
     /// Attempts that failed so far, for whatever reason.
     pub attempts_failed: u32,
+    /// Maps of which the part is sought on which they fail.
+    pub searches: u32,
 }
 
 /// How a job ended.
@@ -370,6 +408,8 @@ pub struct JobReport {
     pub attempts_backed_up: u32,
     /// Maps that printed something else when they ran again, which the user has accepted.
     pub maps_remade_differently: u32,
+    /// Records that were set aside, in the order of their maps.
+    pub skipped: Vec<InputRange>,
     /// Figures of the attempts that count.
     pub counters: Counters,
     /// From acceptance to end, by the Manager's clock.

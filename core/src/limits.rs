@@ -88,6 +88,13 @@ pub const BACKUPS_PER_HUNDRED: u32 = 10;
 pub const BACKUPS_ALWAYS: u32 = 2;
 /// Executions of one task that may fail by map outputs that cannot be had.
 pub const SHUFFLE_FAILURES_PER_TASK: u32 = 16;
+/// Records that a job may set aside at the most: its report names each, and must fit a frame.
+pub const SKIPPED_RECORDS_MAX: u32 = 500;
+/// Times that what a search for a bad record has found must fail by itself before it is believed: programs that fail at
+/// random are not to lose records.
+pub const CONFIRMATIONS: u32 = 3;
+/// Bytes of a bad record that are shown.
+pub const EXCERPT_BYTES: usize = 80;
 /// Reduce tasks that one slot may have in their fetching at the same time.
 pub const FETCHING_PER_SLOT: u32 = 2;
 /// Reducers of one job.
@@ -148,6 +155,7 @@ mod tests {
             (INVENTORY_PAGE_BYTES + failure_bytes, FRAME_BYTES_MAX),
             (failure_bytes, INVENTORY_PAGE_BYTES),
             (failure_bytes, SPECIFICATION_BYTES_MAX),
+            (SKIPPED_RECORDS_MAX as usize * (FAILURE_TEXT_BYTES_MAX + 32), FRAME_BYTES_MAX),
             (4 * FRAME_BYTES_MAX, UNSENT_BYTES_MAX),
             (NAME_BYTES_MAX, FAILURE_TEXT_BYTES_MAX),
             (FAILURE_TEXT_BYTES_MAX, PATH_BYTES_MAX),

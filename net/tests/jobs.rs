@@ -37,6 +37,7 @@ fn word_count(directory: &Path, output: &str) -> JobSpecification {
         directory: path(directory),
         environment: vec![("LC_ALL".into(), "C".into())],
         accepts_nondeterminism: false,
+        max_skipped_records: 0,
         has_side_effects: false,
         sync: false,
         priority: Priority::Normal,

@@ -29,6 +29,25 @@ pub fn map_reduce(
     reduced.collect()
 }
 
+/// Whether a mapper fails that is given one record and nothing else.
+pub fn fails_on(mapper: &UserFunction, record: &[u8]) -> bool {
+    match mapper {
+        UserFunction::Abandon { bytes } => record.len() as u64 > *bytes,
+        UserFunction::FailOn { .. } | UserFunction::Quit { .. } => apply(mapper, record).is_err(),
+        UserFunction::Identity
+        | UserFunction::CountWords
+        | UserFunction::Multiply { .. }
+        | UserFunction::Sum
+        | UserFunction::KeyByFirstByte
+        | UserFunction::Flaky { .. }
+        | UserFunction::Hang { .. }
+        | UserFunction::Unstable
+        | UserFunction::Daemon { .. }
+        | UserFunction::Missing
+        | UserFunction::Unstartable { .. } => false,
+    }
+}
+
 /// What a program prints that is given all of `input`, and has no bad luck.
 fn apply(function: &UserFunction, input: &[u8]) -> Result<Vec<u8>, ExitStatus> {
     let function = match function {
@@ -75,5 +94,21 @@ mod tests {
         assert_eq!(map_reduce(&inputs, &UserFunction::Identity, None, 0), Ok(vec![b"z\nab".to_vec()]));
         let fails = UserFunction::FailOn { word: "a".into() };
         assert_eq!(map_reduce(&inputs, &fails, None, 0), Err(ExitStatus::Code(3)));
+    }
+
+    #[test]
+    fn a_mapper_fails_on_some_records_and_not_on_others() {
+        let fail_on = UserFunction::FailOn { word: "bad".into() };
+        let abandon = UserFunction::Abandon { bytes: 4 };
+        for (mapper, record, fails) in [
+            (&fail_on, &b"a bad one\n"[..], true),
+            (&fail_on, b"a good one", false),
+            (&abandon, b"1234\n", true),
+            (&abandon, b"123\n", false),
+            (&UserFunction::Quit { status: ExitStatus::Code(2) }, b"\n", true),
+            (&UserFunction::CountWords, b"bad\n", false),
+        ] {
+            assert_eq!(fails_on(mapper, record), fails, "{mapper:?} {record:?}");
+        }
     }
 }

@@ -201,6 +201,7 @@ impl Words {
             InventoryEntry::Running(attempt),
             InventoryEntry::Holding(attempt),
             InventoryEntry::Ended(attempt, AttemptResult::Succeeded(success)),
+            InventoryEntry::Ended(attempt, AttemptResult::Tried(None)),
         ];
         let progress = AttemptProgress { attempt, runs_gathered: 1, counters };
         self.and(&register(1))

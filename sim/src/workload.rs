@@ -72,6 +72,8 @@ pub struct JobSetting {
     pub split_bytes: u64,
     /// Whether its user takes whatever comes of a mapper that is not deterministic.
     pub accepts_nondeterminism: bool,
+    /// How many records may be left out on which the mapper fails.
+    pub max_skipped_records: u32,
     /// Whether output is synced.
     pub sync: bool,
     /// Its weight beside other jobs.
@@ -128,6 +130,7 @@ impl JobSetting {
             directory: HOME.into(),
             environment: Vec::new(),
             accepts_nondeterminism: self.accepts_nondeterminism,
+            max_skipped_records: self.max_skipped_records,
             has_side_effects: false,
             sync: self.sync,
             priority: self.priority,
@@ -155,14 +158,15 @@ pub fn from_seed(seed: u64, kinds: &BTreeSet<FaultKind>) -> Vec<JobSetting> {
 fn job(stream: &mut Stream, index: u64, kinds: &BTreeSet<FaultKind>) -> JobSetting {
     let reducers = *stream.pick(&[0, 1, 1, 2, 3, 5]);
     let (mapper, reducer) = functions(stream, kinds);
+    let poison = match mapper {
+        UserFunction::FailOn { .. } => Some(Ratio::one_in(150)),
+        _ => kinds.contains(&FaultKind::ProgramFails).then_some(Ratio::one_in(500)),
+    };
     let directory = PathBytes::from(format!("/shared/in {index}").as_str());
     let files: Vec<InputText> = (0..stream.between(0, 4))
         .map(|file| {
             let suffix = if stream.chance(Ratio::one_in(12)) { ".gz" } else { "" };
-            InputText {
-                path: directory.join(format!("text-{file}{suffix}")),
-                bytes: text(stream, kinds.contains(&FaultKind::ProgramFails)),
-            }
+            InputText { path: directory.join(format!("text-{file}{suffix}")), bytes: text(stream, poison) }
         })
         .collect();
     // Some thirty splits at the most: more cost time and show nothing new.
@@ -189,6 +193,7 @@ fn job(stream: &mut Stream, index: u64, kinds: &BTreeSet<FaultKind>) -> JobSetti
         reducers,
         split_bytes,
         accepts_nondeterminism: false,
+        max_skipped_records: 0,
         sync: stream.chance(Ratio::one_in(2)),
         priority: Priority::Normal,
         mistake: None,
@@ -212,7 +217,26 @@ fn job(stream: &mut Stream, index: u64, kinds: &BTreeSet<FaultKind>) -> JobSetti
     if kinds.contains(&FaultKind::Mistake) && stream.chance(Ratio::one_in(2)) {
         job.mistake = Some(*stream.pick(Mistake::ALL));
     }
+    if kinds.contains(&FaultKind::ProgramFails) {
+        make_records_bad(&mut job, stream);
+    }
     job
+}
+
+/// Has more jobs meet records on which their mapper fails, some of them in ways that are hard to find, and bear some.
+fn make_records_bad(job: &mut JobSetting, stream: &mut Stream) {
+    let magnitude = stream.between(1, 8);
+    match &mut job.mapper {
+        UserFunction::Quit { status } if stream.chance(Ratio::one_in(3)) => *status = ExitStatus::Code(1),
+        UserFunction::Abandon { bytes } => *bytes = stream.below(1 << magnitude),
+        UserFunction::Identity | UserFunction::KeyByFirstByte if stream.chance(Ratio::one_in(2)) => {
+            job.mapper = UserFunction::FailOn { word: "poison".into() };
+        }
+        _ => {}
+    }
+    if job.mapper.fault() == Some(FaultKind::ProgramFails) {
+        job.max_skipped_records = *stream.pick(&[0, 1, 3, 6, 20]);
+    }
 }
 
 /// Has a job's one file mapped at once, to more than fits the memory for sorting.
@@ -308,7 +332,7 @@ fn functions(stream: &mut Stream, kinds: &BTreeSet<FaultKind>) -> (UserFunction,
 }
 
 /// Lines of words from a small vocabulary, so that keys repeat; some lines are empty, have tabs or strange bytes.
-fn text(stream: &mut Stream, may_be_poisoned: bool) -> Vec<u8> {
+fn text(stream: &mut Stream, poison: Option<Ratio>) -> Vec<u8> {
     let magnitude = stream.between(0, 9);
     let lines = stream.below(1 << magnitude);
     let vocabulary = stream.between(1, 200);
@@ -328,7 +352,7 @@ fn text(stream: &mut Stream, may_be_poisoned: bool) -> Vec<u8> {
         if stream.chance(Ratio::one_in(60)) {
             text.extend([0, 0xFF, b'\r', stream.number() as u8 | 0x80]);
         }
-        if may_be_poisoned && stream.chance(Ratio::one_in(500)) {
+        if poison.is_some_and(|ratio| stream.chance(ratio)) {
             text.extend(b" poison");
         }
         text.push(b'\n');

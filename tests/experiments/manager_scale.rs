@@ -251,6 +251,7 @@ fn specification() -> JobSpecification {
         directory: PathBytes::from("/"),
         environment: vec![],
         accepts_nondeterminism: false,
+        max_skipped_records: 0,
         has_side_effects: false,
         sync: true,
         priority: Priority::Normal,

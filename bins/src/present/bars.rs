@@ -106,6 +106,9 @@ fn state_message(progress: &JobProgress) -> String {
         text::phase(progress),
         text::counted(progress.workers.into(), "worker")
     );
+    if let Some(seeking) = text::seeking(progress) {
+        message += &format!(", {seeking}");
+    }
     if progress.attempts_failed > 0 {
         message += &format!(", {} failed", text::counted(progress.attempts_failed.into(), "attempt"));
     }

@@ -4,7 +4,7 @@
 
 use super::Outcome;
 use serde::Serialize;
-use windrow_core::failure::{Cause, Failure};
+use windrow_core::failure::{Cause, Failure, InputRange};
 use windrow_core::job::Counters;
 
 #[derive(Serialize)]
@@ -23,6 +23,7 @@ struct OutcomeJson<'a> {
     attempts_failed: Option<u32>,
     attempts_backed_up: Option<u32>,
     maps_remade_differently: Option<u32>,
+    skipped_records: Option<Vec<InputJson>>,
     elapsed_seconds: Option<f64>,
     counters: Option<Counters>,
     failure: Option<FailureJson<'a>>,
@@ -43,6 +44,8 @@ pub struct FailureJson<'a> {
     attempts_failed: u32,
     host: Option<&'a str>,
     input: Option<InputJson>,
+    /// Null unless that was found to be the smallest part that fails.
+    excerpt: Option<ExcerptJson>,
     /// The end of what the program wrote there.
     stderr: String,
     /// What to do.
@@ -56,6 +59,12 @@ struct InputJson {
     path: String,
     offset: u64,
     length_bytes: u64,
+}
+
+#[derive(Serialize)]
+struct ExcerptJson {
+    records: u64,
+    beginning: String,
 }
 
 /// The object for an outcome, on one line.
@@ -73,6 +82,7 @@ pub fn outcome(outcome: &Outcome) -> String {
         attempts_failed: report.map(|report| report.attempts_failed),
         attempts_backed_up: report.map(|report| report.attempts_backed_up),
         maps_remade_differently: report.map(|report| report.maps_remade_differently),
+        skipped_records: report.map(|report| report.skipped.iter().map(input_json).collect()),
         elapsed_seconds: report.map(|report| report.elapsed_us as f64 / 1e6),
         counters: report.map(|report| report.counters),
         failure: outcome.failure().map(failure_json),
@@ -92,7 +102,7 @@ fn status(outcome: &Outcome) -> &'static str {
 
 /// A failure with its fields.
 pub fn failure_json(failure: &Failure) -> FailureJson<'_> {
-    let Failure { cause, job, attempt, attempts_failed, host, input, stderr_tail } = failure;
+    let Failure { cause, job, attempt, attempts_failed, host, input, excerpt, stderr_tail } = failure;
     FailureJson {
         message: cause.to_string(),
         kind: kind(cause),
@@ -101,15 +111,20 @@ pub fn failure_json(failure: &Failure) -> FailureJson<'_> {
         attempt: attempt.map(|attempt| format!("{}.{}", attempt.epoch, attempt.number)),
         attempts_failed: *attempts_failed,
         host: host.as_deref(),
-        input: input.as_ref().map(|input| InputJson {
-            path: input.path.to_string(),
-            offset: input.offset,
-            length_bytes: input.length_bytes,
+        input: input.as_ref().map(input_json),
+        excerpt: excerpt.as_ref().map(|excerpt| ExcerptJson {
+            records: excerpt.records,
+            beginning: String::from_utf8_lossy(&excerpt.beginning).into_owned(),
         }),
         stderr: String::from_utf8_lossy(stderr_tail).into_owned(),
         remedy: failure.remedy(),
         text: failure.to_string(),
     }
+}
+
+fn input_json(input: &InputRange) -> InputJson {
+    let InputRange { path, offset, length_bytes } = input;
+    InputJson { path: path.to_string(), offset: *offset, length_bytes: *length_bytes }
 }
 
 fn kind(cause: &Cause) -> &'static str {
@@ -158,7 +173,7 @@ mod tests {
     use super::super::text::tests::report;
     use super::*;
     use serde_json::{Value, json};
-    use windrow_core::failure::{ExitStatus, InputRange};
+    use windrow_core::failure::{Excerpt, ExitStatus};
     use windrow_core::ids::{AttemptId, Epoch, JobId, TaskId};
     use windrow_core::job::ProgramRole;
 
@@ -191,7 +206,8 @@ mod tests {
             object(&Outcome { report: Some(report()), ..Outcome::default() }),
             json!({
                 "status": "succeeded", "exit_code": 0, "job": 1, "name": "word count", "output": "/data/out",
-                "maps": 10, "reduces": 4, "attempts_failed": 0, "attempts_backed_up": 0, "maps_remade_differently": 0, "elapsed_seconds": 3.214,
+                "maps": 10, "reduces": 4, "attempts_failed": 0, "attempts_backed_up": 0, "maps_remade_differently": 0,
+                "skipped_records": [], "elapsed_seconds": 3.214,
                 "counters": {
                     "map_input_bytes": 5_242_880, "map_input_records": 1_234_567,
                     "map_output_bytes": 3_145_728, "map_output_records": 2_000,
@@ -218,6 +234,7 @@ mod tests {
             attempts_failed: 4,
             host: Some("alpha".into()),
             input: Some(InputRange { path: "/in".into(), offset: 0, length_bytes: 10 }),
+            excerpt: Some(Excerpt { records: 2, beginning: b"a\n\xff".to_vec() }.into()),
             stderr_tail: b"bad \xff\n".to_vec(),
         };
         let text = failure.to_string();
@@ -230,6 +247,7 @@ mod tests {
                 "message": "mapper `./map.py` ended with exit code 1", "kind": "program_failed",
                 "job": 1, "task": "map 3", "attempt": "1.2", "attempts_failed": 4, "host": "alpha",
                 "input": {"path": "/in", "offset": 0, "length_bytes": 10},
+                "excerpt": {"records": 2, "beginning": "a\n\u{fffd}"},
                 "stderr": "bad \u{fffd}\n", "remedy": "run it by hand: head -c 10 /in | ./map.py", "text": text,
             })
         );

@@ -3,7 +3,11 @@
 use super::text;
 use indicatif::HumanCount;
 use std::time::Duration;
+use windrow_core::failure::InputRange;
 use windrow_core::job::{Counters, JobReport};
+
+/// Records that were left out, of which as many are told one by one.
+const SKIPPED_TOLD: usize = 20;
 
 /// What was read, made and moved, how long it took, and where the output is unless it `is_printed`.
 pub fn summary(report: &JobReport, is_printed: bool) -> String {
@@ -35,10 +39,26 @@ pub fn summary(report: &JobReport, is_printed: bool) -> String {
         let maps = text::counted(report.maps_remade_differently.into(), "map");
         lines.push(row("warning", &format!("{maps} printed something else when run again")));
     }
+    lines.extend(left_out(&report.skipped));
+    if !report.skipped.is_empty() && !is_printed {
+        lines.push(row("", &format!("their bytes are in {}/_quarantine", report.output)));
+    }
     if !is_printed {
         lines.push(row("written to", &report.output.to_string()));
     }
     lines.join("\n")
+}
+
+/// The records that were left out, each in a line, as far as anyone reads that many.
+pub fn left_out(skipped: &[InputRange]) -> Vec<String> {
+    let mut names = vec!["left out"];
+    names.resize(skipped.len(), "");
+    let told = names.iter().zip(skipped).take(SKIPPED_TOLD);
+    let mut lines: Vec<String> = told.map(|(name, record)| row(name, &record.to_string())).collect();
+    if skipped.len() > SKIPPED_TOLD {
+        lines.push(row("", &format!("and {} more; --json tells them all", skipped.len() - SKIPPED_TOLD)));
+    }
+    lines
 }
 
 /// A line for each figure of a job, indented.
@@ -118,6 +138,21 @@ mod tests {
              output        1 record, 512 B\n  \
              failed        2 attempts, run again"
         );
+    }
+
+    #[test]
+    fn records_that_were_left_out_are_named() {
+        let mut report = report();
+        let range = |offset| InputRange { path: "/data/in".into(), offset, length_bytes: 5 };
+        report.skipped = vec![range(7), range(70)];
+        let text = summary(&report, false);
+        let told = "\n  left out      /data/in, bytes 7 to 12\n                /data/in, bytes 70 to 75\n                \
+                    their bytes are in /data/out/_quarantine\n  written to    /data/out";
+        assert!(text.ends_with(told), "{text}");
+        let many: Vec<InputRange> = (0..22).map(|number| range(10 * number)).collect();
+        let lines = left_out(&many);
+        assert_eq!(lines.len(), 21);
+        assert_eq!(lines[20], "                and 2 more; --json tells them all");
     }
 
     #[test]

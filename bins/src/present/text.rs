@@ -72,10 +72,20 @@ pub fn line(progress: &JobProgress, rate: Option<u64>) -> String {
             parts.extend(rate.filter(|_| progress.maps.done < progress.maps.total).map(per_second));
         }
     }
+    parts.extend(seeking(progress));
     if progress.attempts_failed > 0 {
         parts.push(format!("{} failed", counted(progress.attempts_failed.into(), "attempt")));
     }
     parts.join(", ")
+}
+
+/// What is sought, if anything is.
+pub fn seeking(progress: &JobProgress) -> Option<String> {
+    match progress.searches {
+        0 => None,
+        1 => Some("seeking what 1 map fails on".into()),
+        maps => Some(format!("seeking what {maps} maps fail on")),
+    }
 }
 
 /// How far the maps are, of [`WHOLE`]: by bytes where these can be compared with the input's, else by tasks.

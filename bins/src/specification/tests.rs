@@ -47,6 +47,7 @@ fn a_job_has_good_defaults() {
             directory: "/home/ada".into(),
             environment: vec![],
             accepts_nondeterminism: false,
+            max_skipped_records: 0,
             has_side_effects: false,
             sync: true,
             priority: Priority::Normal,

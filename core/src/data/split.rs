@@ -34,6 +34,8 @@ pub struct SplitReader {
     place: Place,
     /// Offset of the next byte wanted.
     at: u64,
+    /// Offset of the first byte that is looked at; those before it only pass by.
+    from: u64,
     /// Where the range ends.
     end: u64,
     /// Whether the last byte of the split's records so far ends one.
@@ -61,7 +63,13 @@ impl SplitReader {
             (_, _) => Place::Before,
         };
         let end = offset.saturating_add(length_bytes);
-        SplitReader { place, at: offset.saturating_sub(1), end, at_record_start: true, newlines: 0, bytes: 0 }
+        let from = offset.saturating_sub(1);
+        SplitReader { place, at: from, from, end, at_record_start: true, newlines: 0, bytes: 0 }
+    }
+
+    /// The same for a stream that can only be read from its beginning on.
+    pub fn of_stream(offset: u64, length_bytes: u64) -> SplitReader {
+        SplitReader { at: 0, ..SplitReader::new(offset, length_bytes) }
     }
 
     /// A reader of everything, for a stream whose length is not known beforehand.
@@ -77,6 +85,11 @@ impl SplitReader {
         }
     }
 
+    /// Offset of the first byte that was not looked at, or taken, so far.
+    pub fn at(&self) -> u64 {
+        self.at
+    }
+
     /// Takes bytes read at [`SplitReader::next_read`], none at the end of the file, and gives those of them that belong
     /// to the split's records.
     pub fn push<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
@@ -85,14 +98,29 @@ impl SplitReader {
             self.place = Place::Done;
             return bytes;
         }
+        let passed = clamp_to_slice(self.from.saturating_sub(self.at), bytes);
+        self.at += passed as u64;
         let bytes = match self.place {
-            Place::Before => self.skip_foreign_record(bytes),
+            Place::Before => self.skip_foreign_record(&bytes[passed..]),
             Place::Inside | Place::Done => bytes,
         };
         match self.place {
             Place::Inside => self.take_own_records(bytes),
             Place::Before | Place::Done => &[],
         }
+    }
+
+    /// Wants no more than the rest of the record under way, if there is one.
+    pub fn end_with_record(&mut self) {
+        match self.place {
+            Place::Inside if !self.at_record_start => self.end = self.at,
+            Place::Before | Place::Inside | Place::Done => self.place = Place::Done,
+        }
+    }
+
+    /// Wants no more at all.
+    pub fn end(&mut self) {
+        self.place = Place::Done;
     }
 
     /// Bytes of the split's records so far.

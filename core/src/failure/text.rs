@@ -6,10 +6,10 @@
 mod remedy;
 mod status;
 
-use super::{Cause, Failure, InputRange, OsError, OsErrorKind, PeerKind};
+use super::{Cause, Excerpt, Failure, InputRange, OsError, OsErrorKind, PeerKind};
 use crate::ids::AttemptId;
-use crate::job::{PathBytes, ProgramRole};
-use crate::limits::SPLITS_MAX;
+use crate::job::{Encoding, PathBytes, ProgramRole};
+use crate::limits::{EXCERPT_BYTES, SPLITS_MAX};
 use crate::shown::{Shown, Size};
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -27,6 +27,9 @@ impl fmt::Display for Failure {
         }
         if let Some(input) = &self.input {
             write!(f, "\n  input: {input}")?;
+        }
+        if let Some(excerpt) = &self.excerpt {
+            write!(f, "\n  {excerpt}")?;
         }
         let lines = last_lines(&self.stderr_tail);
         if !lines.is_empty() {
@@ -245,7 +248,28 @@ fn not_started(
 impl fmt::Display for InputRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let InputRange { path, offset, length_bytes } = self;
-        write!(f, "{}, bytes {offset} to {}", Shown(&path.0), offset.saturating_add(*length_bytes))
+        write!(f, "{}, bytes {offset} to {}", Shown(&path.0), offset.saturating_add(*length_bytes))?;
+        match Encoding::of_path(path) {
+            Encoding::Plain => Ok(()),
+            Encoding::Gzip => f.write_str(" of what it unpacks to"),
+        }
+    }
+}
+
+impl fmt::Display for Excerpt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Excerpt { records, beginning } = self;
+        match records {
+            1 => f.write_str("it fails on this record by itself:")?,
+            records => {
+                write!(f, "it fails on these {records} records, and on neither half of them; they begin:")?
+            }
+        }
+        for line in beginning.trim_ascii_end().split(|byte| *byte == b'\n') {
+            write!(f, "\n    {}", Shown(line).to_string().replace('\t', "\\t"))?;
+        }
+        let is_cut = beginning.len() >= EXCERPT_BYTES;
+        if is_cut { f.write_str("…") } else { Ok(()) }
     }
 }
 

@@ -92,10 +92,16 @@ impl Manager {
             let began = began(execution, id.task, attempt.launched_at)?;
             let so_far_us = self.now.since_us(began);
             let left_us = self.left_us(id, attempt, so_far_us);
+            let is_tried_out =
+                matches!(id.task, TaskId::Map(index) if execution.searches.contains_key(&index));
             let is_alone =
                 self.attempts.of_task(job, id.task).filter(|(_, attempt)| !attempt.is_killed).count() == 1;
             let is_long = so_far_us >= BACKUP_AFTER_US && 2 * so_far_us > 3 * usual_us && left_us > usual_us;
-            (is_alone && is_long).then_some(Straggler { left_us, id, holder: attempt.holder })
+            (is_alone && is_long && !is_tried_out).then_some(Straggler {
+                left_us,
+                id,
+                holder: attempt.holder,
+            })
         };
         let mut stragglers: Vec<_> = self.live(job, kind).filter_map(lasts_long).collect();
         stragglers.sort_unstable();

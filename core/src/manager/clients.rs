@@ -12,7 +12,7 @@ use crate::ids::{ConnectionId, Incarnation, JobId, SubmissionKey, TaskId};
 use crate::job::{JobPhase, JobProgress, JobSpecification, TaskCount};
 use crate::limits::{
     HANDSHAKE_US, HELD_EFFECTS_USUAL, NAME_BYTES_MAX, PATH_BYTES_MAX, PROGRESS_US, REDUCERS_MAX,
-    SPECIFICATION_BYTES_MAX,
+    SKIPPED_RECORDS_MAX, SPECIFICATION_BYTES_MAX,
 };
 use crate::probe::probe;
 use crate::wire::frame;
@@ -153,6 +153,7 @@ impl Manager {
             input_bytes: execution.input_bytes,
             counters: execution.won,
             attempts_failed: execution.attempts_failed,
+            searches: execution.searches.len() as u32,
         };
         for (id, attempt) in self.attempts.of_job(job) {
             match id.task {
@@ -174,6 +175,7 @@ fn validate(specification: &JobSpecification) -> Result<(), Cause> {
         |what: &str, remedy: &str| Cause::Invalid { what: String::from(what), remedy: String::from(remedy) };
     let JobSpecification { name, inputs, output, mapper, reducer, reducers, split_bytes, directory, .. } =
         specification;
+    let max_skipped_records = specification.max_skipped_records;
     let paths = inputs.iter().chain([output, directory]);
     for path in paths {
         if !path.0.starts_with(b"/") || path.0.contains(&0) {
@@ -211,6 +213,12 @@ fn validate(specification: &JobSpecification) -> Result<(), Cause> {
         return Err(invalid(
             &format!("{reducers} reducers are more than a job may have"),
             &format!("use {REDUCERS_MAX} at the most"),
+        ));
+    }
+    if max_skipped_records > SKIPPED_RECORDS_MAX {
+        return Err(invalid(
+            &format!("{max_skipped_records} records are more than a job may set aside"),
+            &format!("use {SKIPPED_RECORDS_MAX} at the most; have the mapper bear what is wrong in more"),
         ));
     }
     if *split_bytes == 0 {

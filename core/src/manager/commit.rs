@@ -75,6 +75,7 @@ impl Errand {
             let part = whole.join(format!("part-{index:05}"));
             requests.push(FileRequest::Rename { from: staging.output_of(&attempt), to: part, again });
         }
+        requests.extend(quarantine(job, again));
         requests.push(FileRequest::WriteFile { path: whole.join("_SUCCESS"), contents: Vec::new(), sync });
         if sync {
             // Its entries, then its own: when the journal says that it is whole it may only be missing where it was published.
@@ -161,4 +162,21 @@ impl Errand {
     fn next(&mut self) -> Progress {
         if self.rest.is_empty() { Progress::Done(core::mem::take(&mut self.listed)) } else { Progress::Next }
     }
+}
+
+/// What puts the records that were left out into a directory beside the parts, which no later job reads.
+fn quarantine(job: &Job, again: bool) -> impl Iterator<Item = FileRequest> {
+    let (staging, directory) = (job.staging(), job.staging().whole().join("_quarantine"));
+    let renames: Vec<_> = job
+        .quarantined()
+        .map(|(map_index, attempt)| FileRequest::Rename {
+            from: staging.quarantine_of(&attempt),
+            to: directory.join(format!("map-{map_index:05}")),
+            again,
+        })
+        .collect();
+    let create = (!renames.is_empty()).then(|| FileRequest::CreateDirectory { path: directory.clone() });
+    let sync = create.is_some() && job.specification.sync;
+    let sync = sync.then_some(FileRequest::SyncDirectory { path: directory });
+    create.into_iter().chain(renames).chain(sync)
 }

@@ -4,6 +4,7 @@
 //! [`super::tasks`]. Invariant: a task either waits, or has an attempt under way, or has a winner in [`super::jobs`].
 
 use super::commit::Errand;
+use super::search::Search;
 use super::shares::Shares;
 use super::tasks::Tasks;
 use crate::failure::Failure;
@@ -45,6 +46,8 @@ pub struct Execution {
     pub accepted_at: Time,
     /// Its size, once planned.
     pub input_bytes: u64,
+    /// Maps of which the part is sought on which they fail.
+    pub searches: BTreeMap<u32, Search>,
     /// Figures of its winners.
     pub won: Counters,
     /// Whether it was taken up from the journal, and workers have not had time to come back.
@@ -89,6 +92,7 @@ impl Execution {
             backups: 0,
             maps_done_at: None,
             news: None,
+            searches: BTreeMap::new(),
             accepted_at: now,
             input_bytes: 0,
             won: Counters::default(),

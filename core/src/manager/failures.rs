@@ -53,7 +53,7 @@ impl Manager {
         tasks.avoid(index, holder, true);
         failure.attempts_failed = self.failures_of(id);
         let job = self.jobs.active(id.job).expect("the job is active");
-        job.program_failures(id.task) >= ATTEMPTS_PER_TASK
+        job.program_failures(id.task) >= ATTEMPTS_PER_TASK && !self.begin_search(id, failure)
     }
 
     fn failed_by_worker(&mut self, id: AttemptId, holder: Incarnation, failure: &mut Failure) -> bool {

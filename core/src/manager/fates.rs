@@ -55,17 +55,25 @@ impl Manager {
                 }
                 false
             }
+            AttemptResult::Tried(failure) => {
+                if is_known {
+                    self.trial_ended(id, holder, failure.map(|failure| *failure));
+                } else {
+                    probe!("a trial ends that nobody waits for");
+                }
+                false
+            }
         };
         self.tell_worker(connection, ToWorker::Acknowledged { attempt: id, counts });
         self.continue_ending(id.job);
     }
 
     fn task_won(&mut self, id: AttemptId, holder: Incarnation, success: Success, launched_at: Option<Time>) {
-        let Success { counters, digest } = success;
+        let Success { counters, digest, left_out } = success;
         if self.is_remade_differently(id, holder, digest) {
             return;
         }
-        self.record(Record::TaskWon { attempt: id, holder, counters, digest });
+        self.record(Record::TaskWon { attempt: id, holder, counters, digest, left_out });
         let others: Vec<_> = self.attempts.of_task(id.job, id.task).map(|(other, _)| other).collect();
         for other in others {
             probe!("an attempt is overtaken by another of its task");
@@ -75,6 +83,9 @@ impl Manager {
         let execution = self.executions.get_mut(&id.job).expect("a wanted task's job is executed");
         let began = launched_at.and_then(|launched_at| backup::began(execution, id.task, launched_at));
         execution.won.add(&counters);
+        if let TaskId::Map(index) = id.task {
+            execution.searches.remove(&index);
+        }
         let (tasks, index) = execution.tasks_of(id.task);
         tasks.waiting.remove(&index);
         tasks.done += 1;

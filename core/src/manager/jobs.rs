@@ -8,13 +8,13 @@
 //!                    └─────JobFailing─────┴──────────────────────────┴───────▶ Failing ◀────────┘    └─JobEnded─▶ (report)
 //! ```
 //!
-//! `TaskWon`, `AttemptFailed` and `OutputRevoked` come only while Running.
+//! `TaskWon`, `AttemptFailed`, `RecordSkipped` and `OutputRevoked` come only while Running.
 
 use super::journal::Record;
 use crate::data::digest::OutputDigest;
-use crate::failure::Failure;
+use crate::failure::{Failure, InputRange};
 use crate::ids::{AttemptId, Epoch, Incarnation, JobId, SubmissionKey, TaskId};
-use crate::job::{Counters, JobReport, JobSpecification, Plan, Staging};
+use crate::job::{ByteRange, Counters, JobReport, JobSpecification, Plan, Staging};
 use crate::limits::{DRAINS_KEPT, REPORTS_KEPT};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
@@ -65,6 +65,8 @@ pub struct Job {
     reduce_winners: Winners,
     /// Attempts that failed by the program's own doing.
     failed: BTreeMap<TaskId, BTreeSet<AttemptId>>,
+    /// Records that are left out of maps' splits.
+    skipped: BTreeMap<u32, Skipped>,
     /// Outputs that were lost, the last of each map.
     revoked: BTreeMap<u32, Revoked>,
     /// Maps that printed something else when they ran again.
@@ -104,6 +106,17 @@ pub struct Winner {
     pub counters: Counters,
     /// Of a map with reducers: what it printed.
     pub digest: OutputDigest,
+}
+
+/// Records that are left out of a map's split.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Skipped {
+    /// In the order in which they were found.
+    holes: Vec<ByteRange>,
+    /// Failures by the program's own doing before the last of them was found.
+    failures_before: u32,
+    /// The last attempt that won, and of how many it knew: it left these out, and has put them aside.
+    put_aside: Option<(AttemptId, u32)>,
 }
 
 /// A map's output that was lost: reduces may have read it.
@@ -155,6 +168,7 @@ impl Jobs {
                         map_winners: Winners::default(),
                         reduce_winners: Winners::default(),
                         failed: BTreeMap::new(),
+                        skipped: BTreeMap::new(),
                         revoked: BTreeMap::new(),
                         remade_differently: 0,
                     },
@@ -168,10 +182,16 @@ impl Jobs {
                 job.plan = plan;
                 job.phase = Phase::Running;
             }
-            Record::TaskWon { attempt, holder, counters, digest } => {
+            Record::TaskWon { attempt, holder, counters, digest, left_out } => {
                 let job = self.active_mut(attempt.job);
                 assert_eq!(job.phase, Phase::Running, "tasks are won while their job runs");
                 job.remade_differently += u32::from(job.differs_from(attempt.task, digest).is_some());
+                if let TaskId::Map(index) = attempt.task
+                    && let Some(skipped) = job.skipped.get_mut(&index)
+                {
+                    let left_out = left_out.min(skipped.holes.len() as u32);
+                    skipped.put_aside = (left_out > 0).then_some((attempt, left_out));
+                }
                 job.winners_mut(attempt.task).win(Winner { attempt, holder, counters, digest });
             }
             Record::AttemptFailed { attempt } => {
@@ -179,6 +199,15 @@ impl Jobs {
                 assert_eq!(job.phase, Phase::Running, "attempts count as failed while their job runs");
                 let is_new = job.failed.entry(attempt.task).or_default().insert(attempt);
                 assert!(is_new, "an attempt fails once");
+            }
+            Record::RecordSkipped { job, map_index, hole } => {
+                let job = self.active_mut(job);
+                assert_eq!(job.phase, Phase::Running, "records are set aside while their job runs");
+                assert!(job.may_be_left_out(map_index, hole), "what is left out is another record each time");
+                let failures_before = job.failed.get(&TaskId::Map(map_index)).map_or(0, BTreeSet::len) as u32;
+                let skipped = job.skipped.entry(map_index).or_default();
+                skipped.holes.push(hole);
+                skipped.failures_before = failures_before;
             }
             Record::OutputRevoked { attempt, host } => {
                 let job = self.active_mut(attempt.job);
@@ -332,9 +361,56 @@ impl Job {
         }
     }
 
-    /// How many attempts of a task failed by the program's own doing.
+    /// How many attempts of a task failed by the program's own doing, since the last record was left out of its split.
     pub fn program_failures(&self, task: TaskId) -> u32 {
-        self.failed.get(&task).map_or(0, |attempts| attempts.len() as u32)
+        let all = self.failed.get(&task).map_or(0, |attempts| attempts.len() as u32);
+        let before = match task {
+            TaskId::Map(index) => self.skipped.get(&index).map_or(0, |skipped| skipped.failures_before),
+            TaskId::Reduce(_) => 0,
+        };
+        all - before
+    }
+
+    /// The records that are left out of a map's split, in order.
+    pub fn holes(&self, map_index: u32) -> Vec<ByteRange> {
+        let mut holes = self.skipped.get(&map_index).map_or(Vec::new(), |skipped| skipped.holes.clone());
+        holes.sort_unstable();
+        holes
+    }
+
+    /// How many records are left out of splits.
+    pub fn skipped_count(&self) -> u32 {
+        self.skipped.values().map(|skipped| skipped.holes.len() as u32).sum()
+    }
+
+    /// Whether a range may be left out of a map's split: it has bytes, and none of them is left out already.
+    pub fn may_be_left_out(&self, map_index: u32, hole: ByteRange) -> bool {
+        let is_apart = |other: &ByteRange| other.end() <= hole.offset || hole.end() <= other.offset;
+        hole.length_bytes > 0 && self.holes(map_index).iter().all(is_apart)
+    }
+
+    /// Each record that is left out, in the order of the maps: of a job that was given up all that were found, of another those
+    /// that its output lacks.
+    pub fn skipped(&self) -> Vec<InputRange> {
+        let mut ranges = Vec::new();
+        for (map_index, skipped) in &self.skipped {
+            let path = &self.plan.inputs[self.plan.splits[*map_index as usize].input as usize].path;
+            let lacking = skipped.put_aside.map_or(0, |(_, left_out)| left_out as usize);
+            let known = if self.failure.is_some() { skipped.holes.len() } else { lacking };
+            let mut holes = skipped.holes[..known].to_vec();
+            holes.sort_unstable();
+            ranges.extend(holes.into_iter().map(|ByteRange { offset, length_bytes }| InputRange {
+                path: path.clone(),
+                offset,
+                length_bytes,
+            }));
+        }
+        ranges
+    }
+
+    /// Maps out of whose splits records are left, with the attempt that has put them aside.
+    pub fn quarantined(&self) -> impl Iterator<Item = (u32, AttemptId)> {
+        self.skipped.iter().filter_map(|(map_index, skipped)| Some((*map_index, skipped.put_aside?.0)))
     }
 
     /// Whether this attempt is one of those that failed so.

@@ -224,6 +224,7 @@ impl Manager {
             attempts_failed: execution.attempts_failed,
             attempts_backed_up: execution.backups,
             maps_remade_differently: durable.remade_differently,
+            skipped: durable.skipped(),
             counters: durable.counters(),
             elapsed_us: self.now.since_us(execution.accepted_at),
         };

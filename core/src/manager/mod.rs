@@ -22,8 +22,10 @@ mod recovery;
 mod registry;
 mod reports;
 mod schedule;
+mod search;
 mod sessions;
 mod shares;
+mod skipping;
 mod standing;
 mod tasks;
 

@@ -11,6 +11,7 @@ use super::jobs::Job;
 use super::shares::{Rank, Shares};
 use super::tasks::Tasks;
 use crate::ids::{AttemptId, Incarnation, JobId, Partition, TaskId};
+use crate::job::ByteRange;
 use crate::limits::FETCHING_PER_SLOT;
 use crate::wire::message::{JobOrder, LaunchOrder, TaskOrder, ToWorker};
 use alloc::collections::BTreeSet;
@@ -143,7 +144,8 @@ impl Manager {
         self.attempts.insert(attempt, worker, stage, self.now);
         let connection = self.registry.get(worker).and_then(|worker| worker.link.connection());
         let connection = connection.expect("tasks go to workers that are linked");
-        let order = launch_order(self.jobs.active(attempt.job).expect("the job is active"), attempt);
+        let trial = self.next_trial(attempt);
+        let order = launch_order(self.jobs.active(attempt.job).expect("the job is active"), attempt, trial);
         self.tell_worker(connection, ToWorker::Launch(order.into()));
     }
 }
@@ -153,12 +155,13 @@ fn may_launch(execution: &Execution, tasks: &Tasks) -> bool {
     execution.is_running() && !execution.is_recovering && !tasks.waiting.is_empty()
 }
 
-fn launch_order(job: &Job, attempt: AttemptId) -> LaunchOrder {
+fn launch_order(job: &Job, attempt: AttemptId, trial: Option<ByteRange>) -> LaunchOrder {
     let specification = job.specification.without_inputs();
     let task = match attempt.task {
         TaskId::Map(index) => {
             let split = job.plan.splits[index as usize];
-            TaskOrder::Map { input: job.plan.inputs[split.input as usize].clone(), split }
+            let (input, holes) = (job.plan.inputs[split.input as usize].clone(), job.holes(index));
+            TaskOrder::Map { input, split, holes, trial }
         }
         TaskId::Reduce(index) => {
             TaskOrder::Reduce { partition: Partition(index), maps: job.plan.splits.len() as u32 }

@@ -6,7 +6,7 @@
 use crate::data::digest::OutputDigest;
 use crate::failure::{Cause, Failure};
 use crate::ids::{AttemptId, Epoch, Incarnation, JobId, Partition, SessionId, SubmissionKey};
-use crate::job::{Counters, InputFile, JobProgress, JobReport, JobSpecification, Split, Staging};
+use crate::job::{ByteRange, Counters, InputFile, JobProgress, JobReport, JobSpecification, Split, Staging};
 use crate::report::{Answer, Question};
 use crate::worker::shuffle::MapLocation;
 use alloc::boxed::Box;
@@ -141,6 +141,8 @@ pub enum AttemptResult {
     Succeeded(Success),
     /// Not well.
     Failed(Box<Failure>),
+    /// It was only a trial, and this is how it failed, if it did.
+    Tried(Option<Box<Failure>>),
 }
 
 /// What an attempt that ended well amounts to.
@@ -150,6 +152,8 @@ pub struct Success {
     pub counters: Counters,
     /// Of a map with reducers: what it printed.
     pub digest: OutputDigest,
+    /// Of a map: how many records it has left out of its split, and put aside.
+    pub left_out: u32,
 }
 
 /// How far one attempt is.
@@ -265,6 +269,10 @@ pub enum TaskOrder {
         input: InputFile,
         /// The part of it.
         split: Split,
+        /// Records of it that are left out, in order.
+        holes: Vec<ByteRange>,
+        /// Where this is only a trial of a part of the split: that part.
+        trial: Option<ByteRange>,
     },
     /// Reduce a partition.
     Reduce {
@@ -273,6 +281,24 @@ pub enum TaskOrder {
         /// How many maps the job has.
         maps: u32,
     },
+}
+
+impl TaskOrder {
+    /// How many records of its input are left out.
+    pub fn left_out(&self) -> u32 {
+        match self {
+            TaskOrder::Map { holes, .. } => holes.len() as u32,
+            TaskOrder::Reduce { .. } => 0,
+        }
+    }
+
+    /// Whether nothing of it counts.
+    pub fn is_trial(&self) -> bool {
+        match self {
+            TaskOrder::Map { trial, .. } => trial.is_some(),
+            TaskOrder::Reduce { .. } => false,
+        }
+    }
 }
 
 /// From a client to the Manager.

@@ -9,7 +9,7 @@ use crate::data::digest::OutputDigest;
 use crate::data::run::Segment;
 use crate::failure::{ExitStatus, Failure, OsError};
 use crate::ids::{AttemptId, Partition};
-use crate::job::{CommandLine, Counters, InputFile, PathBytes, ProgramRole, Split};
+use crate::job::{ByteRange, CommandLine, Counters, InputFile, PathBytes, ProgramRole, Split};
 use crate::machine::Machine;
 use crate::time::Time;
 use alloc::vec::Vec;
@@ -126,6 +126,12 @@ pub struct MapWork {
     pub input: InputFile,
     /// The part of it.
     pub split: Split,
+    /// Records of it that are left out, in order.
+    pub holes: Vec<ByteRange>,
+    /// The file to make for them, if there are any: in the staging directory, never there before.
+    pub quarantine: PathBytes,
+    /// Where this is only a trial of what the mapper does with a part of the split: that part. Nothing is kept of it.
+    pub trial: Option<ByteRange>,
     /// Number of partitions; with 0 what the mapper prints is the job's output.
     pub reducers: u32,
 }

@@ -8,12 +8,13 @@ mod tests;
 use super::attempt::{AttemptInput, AttemptOutput, AttemptSetting, AttemptSuccess};
 use super::disk::{DiskReply, DiskRequest};
 use super::program::{Exit, ProgramLife};
-use crate::failure::{Cause, Failure, OsError, OsErrorKind};
+use crate::failure::{Cause, Excerpt, Failure, InputRange, OsError, OsErrorKind};
 use crate::ids::{AttemptId, FileId};
 use crate::job::{Counters, Encoding, InputFile, PathBytes};
 use crate::limits::PROGRESS_US;
 use crate::probe::probe;
 use crate::time::Time;
+use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::string::ToString;
 
@@ -115,6 +116,11 @@ impl AttemptBase {
     /// Whether no disk request is under way or in the row.
     pub fn is_idle(&self) -> bool {
         self.under_way.is_none() && self.row.is_empty()
+    }
+
+    /// The open file that the request under way is about.
+    pub fn file_under_way(&self) -> Option<FileId> {
+        self.under_way.as_ref().and_then(|(request, _)| request.file())
     }
 
     /// Takes the answer to the request under way; the request, if it was done and nothing failed by it.
@@ -369,10 +375,10 @@ impl AttemptBase {
         self.outputs.pop_front()
     }
 
-    /// Names the part of the input that the attempt worked on, for its failure.
-    pub fn note_input(&mut self, input: crate::failure::InputRange) {
-        if let Some(failure) = &mut self.failure {
-            failure.input.get_or_insert(input);
+    /// Names the part of the input that the attempt worked on, for its failure, and what is in it.
+    pub fn note_input(&mut self, input: InputRange, excerpt: Option<Box<Excerpt>>) {
+        if let Some(failure) = self.failure.as_mut().filter(|failure| failure.input.is_none()) {
+            (failure.input, failure.excerpt) = (Some(input), excerpt);
         }
     }
 

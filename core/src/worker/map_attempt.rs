@@ -8,6 +8,9 @@
 //!
 //! Google paper, 3.1, steps 3 and 4. The input's identity is checked when it is opened and again after the last byte
 //! was fed: a file that changed meanwhile is no input of this job.
+//!
+//! Records that are left out go to a file of their own, which is safe before the attempt ends well. A trial keeps nothing;
+//! where it fails it reads the record under way to its end, so that what it names is whole records.
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -15,14 +18,15 @@ pub(crate) mod tests;
 use super::attempt::{AttemptInput, AttemptMachine, AttemptOutput, AttemptSuccess, MapOutput, MapWork};
 use super::base::{AttemptBase, Purpose};
 use super::collect::Collector;
+use super::discard::Discard;
 use super::disk::{DiskRequest, DiskUser};
 use super::output_file::OutputFile;
+use crate::data::feed::{Feed, Piece};
 use crate::data::sort::LineTooLong;
-use crate::data::split::SplitReader;
-use crate::failure::{Cause, InputRange};
+use crate::failure::{Cause, Excerpt, InputRange};
 use crate::ids::FileId;
-use crate::job::{Encoding, InputFile, ProgramRole, Split};
-use crate::limits::{READ_BYTES, RECORD_BYTES_MAX};
+use crate::job::{ByteRange, Encoding, InputFile, ProgramRole};
+use crate::limits::{EXCERPT_BYTES, READ_BYTES, RECORD_BYTES_MAX};
 use crate::machine::Machine;
 use crate::time::Time;
 use alloc::boxed::Box;
@@ -33,13 +37,18 @@ use alloc::vec::Vec;
 pub struct MapAttempt {
     base: AttemptBase,
     input: InputFile,
-    split: Split,
+    /// What it was told to map, as its failure names it where it was given nothing yet.
+    range: ByteRange,
     input_file: FileId,
-    reader: SplitReader,
+    feed: Feed,
     stdin: Vec<u8>,
     stdin_written: usize,
     stdin_is_closed: bool,
     sink: Sink,
+    /// Takes the records that are left out, if there are any.
+    quarantine: Option<OutputFile>,
+    /// Of a trial: how what it is fed begins.
+    excerpt: Option<Vec<u8>>,
     stage: Stage,
 }
 
@@ -48,6 +57,7 @@ pub struct MapAttempt {
 enum Sink {
     Runs(Box<Collector>),
     Output(OutputFile),
+    Nothing(Discard),
 }
 
 #[derive(Debug)]
@@ -62,15 +72,16 @@ enum Stage {
 impl MapAttempt {
     /// An attempt that begins with its `Start`.
     pub fn new(work: MapWork) -> MapAttempt {
-        let MapWork { setting, input, split, reducers } = work;
-        let reader = match Encoding::of_path(&input.path) {
-            Encoding::Plain => SplitReader::new(split.offset, split.length_bytes),
-            Encoding::Gzip => SplitReader::whole(),
-        };
+        let MapWork { setting, input, split, holes, quarantine, trial, reducers } = work;
+        let encoding = Encoding::of_path(&input.path);
+        let range = trial.unwrap_or(split.range(encoding));
         let mut base = AttemptBase::new(setting);
         let input_file = base.new_file();
-        let sink = if reducers == 0 {
-            Sink::Output(OutputFile::new(base.new_file(), base.setting.output.clone(), base.setting.sync))
+        let sync = base.setting.sync;
+        let sink = if trial.is_some() {
+            Sink::Nothing(Discard::new(reducers > 0))
+        } else if reducers == 0 {
+            Sink::Output(OutputFile::new(base.new_file(), base.setting.output.clone(), sync))
         } else {
             Sink::Runs(Box::new(Collector::new(
                 reducers,
@@ -78,16 +89,25 @@ impl MapAttempt {
                 base.setting.scratch.clone(),
             )))
         };
+        let is_quarantined = trial.is_none() && !holes.is_empty();
+        let quarantine = is_quarantined.then(|| OutputFile::new(base.new_file(), quarantine, sync));
+        let range_told = match encoding {
+            // How long it is, decoded, nobody knows.
+            Encoding::Gzip if trial.is_none() => ByteRange { offset: 0, length_bytes: 0 },
+            Encoding::Gzip | Encoding::Plain => range,
+        };
         MapAttempt {
             base,
             input,
-            split,
+            range: range_told,
             input_file,
-            reader,
+            feed: Feed::new(encoding, range, holes),
             stdin: Vec::new(),
             stdin_written: 0,
             stdin_is_closed: false,
             sink,
+            quarantine,
+            excerpt: trial.map(|_| Vec::new()),
             stage: Stage::New,
         }
     }
@@ -97,8 +117,14 @@ impl MapAttempt {
         self.count();
         self.base.tell_progress(now);
         if self.base.has_failed() {
-            let (path, Split { offset, length_bytes, .. }) = (self.input.path.clone(), self.split);
-            self.base.note_input(InputRange { path, offset, length_bytes });
+            if self.reads_on() {
+                return;
+            }
+            let ByteRange { offset, length_bytes } = self.feed.fed().unwrap_or(self.range);
+            let input = InputRange { path: self.input.path.clone(), offset, length_bytes };
+            let records = self.feed.records();
+            let excerpt = self.excerpt.clone().filter(|_| self.feed.fed().is_some());
+            self.base.note_input(input, excerpt.map(|beginning| Excerpt { records, beginning }.into()));
             return self.base.continue_failing();
         }
         if self.base.is_ended() || self.base.ask_next() {
@@ -119,6 +145,19 @@ impl MapAttempt {
         }
     }
 
+    /// Whether a trial that has failed still reads the record under way.
+    fn reads_on(&mut self) -> bool {
+        if self.excerpt.is_none() || !matches!(self.stage, Stage::Running) {
+            return false;
+        }
+        self.feed.end_with_record();
+        let wants_more = self.feed.next_read().is_some();
+        if wants_more && self.base.is_idle() {
+            self.read_input();
+        }
+        wants_more
+    }
+
     fn run(&mut self, now: Time) {
         if let Err(LineTooLong) = self.drain_sink() {
             return self.line_too_long(now);
@@ -126,10 +165,12 @@ impl MapAttempt {
         if self.base.has_failed() {
             return self.advance(now);
         }
+        let takes_more = self.drain_quarantine();
         if !self.base.is_idle() {
             return;
         }
-        if self.unwritten().is_empty() && self.reader.next_read().is_some() {
+        if self.unwritten().is_empty() && self.feed.next_read().is_some() {
+            assert!(takes_more, "what is left out is written before more is read");
             return self.read_input();
         }
         if self.base.program.is_running() && self.unwritten().is_empty() && !self.stdin_is_closed {
@@ -152,6 +193,7 @@ impl MapAttempt {
                     output.complete();
                     Ok(())
                 }
+                Sink::Nothing(_) => Ok(()),
             };
             match finished {
                 Ok(()) => self.advance(now),
@@ -166,9 +208,34 @@ impl MapAttempt {
     }
 
     fn read_input(&mut self) {
-        let Some(offset) = self.reader.next_read() else { return };
+        let Some(offset) = self.feed.next_read() else { return };
         let request = DiskRequest::Read { file: self.input_file, offset, length_bytes: READ_BYTES };
         self.base.ask(request, Purpose::Input(self.input.clone()));
+    }
+
+    /// Takes what was read of the input; of an attempt that has failed only what it names.
+    fn take_input(&mut self, bytes: &[u8]) {
+        let is_wanted = !self.base.has_failed();
+        assert!(!is_wanted || self.unwritten().is_empty(), "more is read once all was written");
+        self.stdin.clear();
+        self.stdin_written = 0;
+        if self.feed.next_read().is_none() {
+            return;
+        }
+        let MapAttempt { feed, stdin, quarantine, excerpt, .. } = self;
+        feed.push(bytes, |piece| match (piece, &mut *quarantine) {
+            (Piece::Fed(bytes), _) => {
+                if let Some(excerpt) = excerpt {
+                    let missing = EXCERPT_BYTES - excerpt.len();
+                    excerpt.extend_from_slice(&bytes[..bytes.len().min(missing)]);
+                }
+                if is_wanted {
+                    stdin.extend_from_slice(bytes);
+                }
+            }
+            (Piece::LeftOut(bytes), Some(quarantine)) if is_wanted => quarantine.push(bytes),
+            (Piece::LeftOut(_), _) => {}
+        });
     }
 
     /// Writes out what must be before more can be collected.
@@ -179,7 +246,18 @@ impl MapAttempt {
                 output.advance(&mut self.base);
                 Ok(None)
             }
+            Sink::Nothing(_) => Ok(None),
         }
+    }
+
+    /// Writes out what was left out, and all of it once the input has ended; whether more can be taken.
+    fn drain_quarantine(&mut self) -> bool {
+        let Some(quarantine) = &mut self.quarantine else { return true };
+        if self.feed.next_read().is_none() && quarantine.is_open() {
+            quarantine.complete();
+        }
+        quarantine.advance(&mut self.base);
+        quarantine.wants_more()
     }
 
     fn finish(&mut self, now: Time) {
@@ -187,9 +265,12 @@ impl MapAttempt {
             Err(LineTooLong) => return self.line_too_long(now),
             Ok(Some(output)) => self.remove_tmp(Some(output)),
             Ok(None) => {
-                if let Sink::Output(output) = &self.sink
-                    && output.is_safe()
-                {
+                let is_over = match &self.sink {
+                    Sink::Output(output) => output.is_safe(),
+                    Sink::Nothing(_) => self.base.is_idle(),
+                    Sink::Runs(_) => false,
+                };
+                if is_over {
                     self.remove_tmp(None);
                 }
             }
@@ -217,8 +298,8 @@ impl MapAttempt {
 
     fn count(&mut self) {
         let counters = &mut self.base.counters;
-        counters.map_input_bytes = self.reader.bytes();
-        counters.map_input_records = self.reader.records();
+        counters.map_input_bytes = self.feed.bytes();
+        counters.map_input_records = self.feed.records();
         match &self.sink {
             Sink::Runs(collector) => {
                 (counters.map_output_bytes, counters.map_output_records) = collector.pushed();
@@ -227,6 +308,7 @@ impl MapAttempt {
                 (counters.map_output_bytes, counters.map_output_records) = output.pushed();
                 (counters.output_bytes, counters.output_records) = output.pushed();
             }
+            Sink::Nothing(_) => {}
         }
     }
 }
@@ -247,7 +329,15 @@ impl Machine for MapAttempt {
                 self.base.ask_later(request, Purpose::Input(self.input.clone()));
             }
             AttemptInput::Disk(answer) => {
+                let is_of_input = self.base.file_under_way() == Some(self.input_file);
+                if answer.is_err() && is_of_input && self.base.has_failed() {
+                    // Nothing more can be had of the record under way.
+                    self.feed.end();
+                }
                 if let Some(request) = self.base.answered(answer) {
+                    if let Some(quarantine) = &mut self.quarantine {
+                        quarantine.done(&request);
+                    }
                     match &mut self.sink {
                         Sink::Runs(collector) => {
                             if request.file() != Some(self.input_file) {
@@ -255,6 +345,7 @@ impl Machine for MapAttempt {
                             }
                         }
                         Sink::Output(output) => output.done(&request),
+                        Sink::Nothing(_) => {}
                     }
                 }
             }
@@ -291,16 +382,12 @@ impl Machine for MapAttempt {
 
 impl DiskUser for MapAttempt {
     fn push_read(&mut self, bytes: &[u8], now: Time) {
-        if let Some(request) = self.base.read_answered(bytes)
-            && !self.base.has_failed()
-        {
+        if let Some(request) = self.base.read_answered(bytes) {
             if request.file() == Some(self.input_file) {
-                assert!(self.unwritten().is_empty(), "more is read once all was written");
-                self.stdin.clear();
-                self.stdin_written = 0;
-                let own = self.reader.push(bytes);
-                self.stdin.extend_from_slice(own);
-            } else if let Sink::Runs(collector) = &mut self.sink {
+                self.take_input(bytes);
+            } else if let Sink::Runs(collector) = &mut self.sink
+                && !self.base.has_failed()
+            {
                 collector.push_read(bytes);
             }
         }
@@ -308,9 +395,12 @@ impl DiskUser for MapAttempt {
     }
 
     fn outgoing(&self) -> &[u8] {
-        match &self.sink {
-            Sink::Runs(collector) => collector.outgoing(),
-            Sink::Output(output) => output.outgoing(),
+        let is_under_way = |quarantine: &&OutputFile| self.base.file_under_way() == Some(quarantine.file());
+        match (&self.sink, self.quarantine.as_ref().filter(is_under_way)) {
+            (_, Some(quarantine)) => quarantine.outgoing(),
+            (Sink::Runs(collector), None) => collector.outgoing(),
+            (Sink::Output(output), None) => output.outgoing(),
+            (Sink::Nothing(_), None) => &[],
         }
     }
 }
@@ -334,6 +424,7 @@ impl AttemptMachine for MapAttempt {
         match &self.sink {
             Sink::Runs(collector) => collector.wants_more(),
             Sink::Output(output) => output.wants_more(),
+            Sink::Nothing(_) => true,
         }
     }
 
@@ -347,6 +438,7 @@ impl AttemptMachine for MapAttempt {
                     output.push(bytes);
                     Ok(())
                 }
+                Sink::Nothing(discard) => discard.push(bytes),
             };
             if let Err(LineTooLong) = pushed {
                 return self.line_too_long(now);

@@ -5,6 +5,7 @@ pub mod attempt;
 mod attempts;
 mod base;
 mod collect;
+mod discard;
 pub mod disk;
 mod inventory;
 pub mod map_attempt;

@@ -61,11 +61,13 @@ impl Worker {
         });
         let directory = job.directory.join(id.file_stem());
         match order.task.clone() {
-            TaskOrder::Map { input, split } => {
+            TaskOrder::Map { input, split, holes, trial } => {
                 let setting = self.setting(&order, ProgramRole::Mapper, directory);
                 let reducers = order.job.specification.reducers;
+                let quarantine = order.job.staging.quarantine_of(&id);
                 if self.attempts.insert(order, LocalStage::Queued) {
-                    self.attempts.enqueue(id, Work::Map(MapWork { setting, input, split, reducers }));
+                    let work = MapWork { setting, input, split, holes, quarantine, trial, reducers };
+                    self.attempts.enqueue(id, Work::Map(work));
                 }
             }
             TaskOrder::Reduce { partition, maps } => {
@@ -146,11 +148,14 @@ impl Worker {
     pub(super) fn attempt_ended(&mut self, id: AttemptId, result: Result<AttemptSuccess, Failure>) {
         let Some(attempt) = self.attempts.get_mut(id) else { return };
         let is_dropped = attempt.is_dropped;
+        let (is_trial, left_out) = (attempt.order.task.is_trial(), attempt.order.task.left_out());
         let directory = self.jobs[&id.job].directory.join(id.file_stem());
         if let TaskOrder::Reduce { .. } = attempt.order.task {
             self.abandon(id);
         }
         let result = match result {
+            Ok(_) if is_trial => AttemptResult::Tried(None),
+            Err(failure) if is_trial => AttemptResult::Tried(Some(bound_failure(failure).into())),
             Ok(AttemptSuccess { counters, map_output }) => {
                 let digest = map_output.as_ref().map_or(OutputDigest::default(), |output| output.digest);
                 if let Some(output) = map_output {
@@ -162,7 +167,7 @@ impl Worker {
                         self.command(ShuffleCommand::Offer { map: id, output });
                     }
                 }
-                AttemptResult::Succeeded(Success { counters, digest })
+                AttemptResult::Succeeded(Success { counters, digest, left_out })
             }
             Err(failure) => AttemptResult::Failed(bound_failure(failure).into()),
         };
@@ -402,6 +407,7 @@ mod tests {
             directory: PathBytes::from("/"),
             environment: Vec::new(),
             accepts_nondeterminism: false,
+            max_skipped_records: 0,
             has_side_effects: false,
             sync: true,
             priority: Priority::Normal,

@@ -50,6 +50,16 @@ impl OutputFile {
         }
     }
 
+    /// The open file.
+    pub fn file(&self) -> FileId {
+        self.file
+    }
+
+    /// Whether it takes what is pushed, now or later.
+    pub fn is_open(&self) -> bool {
+        self.stage == Stage::Open
+    }
+
     /// Whether more can be taken now. What is being written stays as it is until it was.
     pub fn wants_more(&self) -> bool {
         matches!(self.stage, Stage::New | Stage::Open) && self.outgoing.len() < READ_BYTES

@@ -3,7 +3,7 @@
 
 use crate::failure::{Cause, Failure, OsError};
 use crate::job::PathBytes;
-use crate::limits::{FAILURE_TEXT_BYTES_MAX, STDERR_TAIL_BYTES};
+use crate::limits::{EXCERPT_BYTES, FAILURE_TEXT_BYTES_MAX, STDERR_TAIL_BYTES};
 use alloc::string::String;
 
 /// Stands at the end of what was cut.
@@ -11,7 +11,8 @@ const CUT: &str = "…";
 
 /// The failure as it is reported.
 pub(super) fn bound_failure(mut failure: Failure) -> Failure {
-    let Failure { cause, job, attempt: _, attempts_failed: _, host, input, stderr_tail } = &mut failure;
+    let Failure { cause, job, attempt: _, attempts_failed: _, host, input, excerpt, stderr_tail } =
+        &mut failure;
     bound_cause(cause);
     if let Some((_, name)) = job {
         bound_text(name);
@@ -21,6 +22,9 @@ pub(super) fn bound_failure(mut failure: Failure) -> Failure {
     }
     if let Some(input) = input {
         bound_path(&mut input.path);
+    }
+    if let Some(excerpt) = excerpt {
+        excerpt.beginning.truncate(EXCERPT_BYTES);
     }
     let surplus = stderr_tail.len().saturating_sub(STDERR_TAIL_BYTES);
     stderr_tail.drain(..surplus);

@@ -1,5 +1,6 @@
 //! Promises about jobs: what their users find, and what they are told.
 
+use super::due::Expected;
 use super::excuse;
 use super::{Evidence, Heard, Violation, due, end_of, lost_the_manager};
 use crate::process::UserFunction;
@@ -30,29 +31,39 @@ pub fn what_is_visible_is_whole_and_right(evidence: &Evidence<'_>, job: usize) -
     if shared.contents(&success) != Ok(b"") {
         return wrong("no _SUCCESS, or one with contents".into());
     }
+    let quarantine = setting.output.join("_quarantine");
+    let is_quarantined = |name: &PathBytes| *name == quarantine || name.0.starts_with(&quarantine.join("").0);
+    let aside: Vec<PathBytes> = names.extract_if(.., |name| is_quarantined(name)).collect();
     names.retain(|name| *name != success);
     let parts = if setting.reducers == 0 { names.len() as u32 } else { setting.reducers };
     let due: Vec<PathBytes> = (0..parts).map(|part| setting.output.join(format!("part-{part:05}"))).collect();
     if names != due {
         return wrong(format!("{names:?} instead of {due:?}"));
     }
+    if aside.len() == 1 {
+        return wrong("a quarantine with nothing in it".into());
+    }
+    let aside: Vec<&[u8]> = aside.iter().filter_map(|name| shared.contents(name).ok()).collect();
+    let aside = aside.concat();
     let contents: Vec<&[u8]> = due.iter().filter_map(|name| shared.contents(name).ok()).collect();
     let whole = [contents.concat()];
     let found: Vec<&[u8]> = if setting.reducers == 0 { vec![&whole[0]] } else { contents };
     let comparable =
         |parts: &[&[u8]]| -> Vec<Vec<u8>> { parts.iter().map(|part| comparable(setting, part)).collect() };
     let found = comparable(&found);
-    let is_that_of = |expected: &&Vec<Vec<u8>>| {
-        let expected: Vec<&[u8]> = expected.iter().map(Vec::as_slice).collect();
-        found == comparable(&expected)
+    let is_that_of = |expected: &&Expected| {
+        let parts: Vec<&[u8]> = expected.parts.iter().map(Vec::as_slice).collect();
+        let bad: Vec<&[u8]> = expected.bad.iter().map(|bad| bad.bytes.as_slice()).collect();
+        found == comparable(&parts) && aside == bad.concat()
     };
     if expected.iter().any(is_that_of) {
         return None;
     }
-    let last = comparable(&last.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    let last = comparable(&last.parts.iter().map(Vec::as_slice).collect::<Vec<_>>());
     let different = found.iter().zip(&last).enumerate().find(|(_, (found, expected))| found != expected);
     wrong(match different {
         Some((part, (found, expected))) => format!("part {part}: {}", difference(found, expected)),
+        None if found.len() == last.len() => format!("{:?} was put aside", aside.escape_ascii().to_string()),
         None => "parts are missing".into(),
     })
 }

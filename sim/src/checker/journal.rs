@@ -77,6 +77,7 @@ pub fn an_output_is_decided_before_it_shows(evidence: &Evidence<'_>, job: usize)
         | Record::JobPlanned { .. }
         | Record::TaskWon { .. }
         | Record::AttemptFailed { .. }
+        | Record::RecordSkipped { .. }
         | Record::OutputRevoked { .. }
         | Record::JobCommitting { .. }
         | Record::JobPublishing { .. }

@@ -10,6 +10,7 @@ mod job;
 mod journal;
 mod operators;
 mod rest;
+mod skipped;
 
 pub use due::Due;
 pub use excuse::Excuse;
@@ -112,6 +113,8 @@ pub fn at_rest(
         violations.extend(job::a_failure_can_be_read(evidence, job));
         violations.extend(operators::a_kill_is_what_it_is_said_to_be(evidence, job));
         violations.extend(operators::a_key_that_is_taken_is_refused(evidence, job));
+        violations.extend(skipped::what_is_left_out_is_named(evidence, job));
+        violations.extend(skipped::only_bad_records_are_blamed(evidence, job));
     }
     violations.extend(operators::a_drained_worker_gets_nothing_new(evidence));
     violations.extend(operators::who_asks_is_answered(evidence));

@@ -52,6 +52,7 @@ pub const ALL: &[Probe] = &[
     // core/src/manager/fates.rs
     within_reach("a success of an attempt given up for lost counts"),
     within_reach("an attempt is overtaken by another of its task"),
+    within_reach("a trial ends that nobody waits for"),
     within_reach("an attempt is lost"),
     within_reach("an attempt is killed while its worker is away"),
     within_reach("an output is revoked with its worker"),
@@ -111,6 +112,12 @@ pub const ALL: &[Probe] = &[
         "the runs of a map cannot be had for good",
         "it takes sixteen failures of one map, and the core of the cluster is healed before",
     ),
+    // core/src/manager/skipping.rs
+    within_reach("a bad record is sought"),
+    within_reach("no record is to blame"),
+    within_reach("several records fail together and none alone"),
+    within_reach("a bad record ends its job"),
+    within_reach("a record is left out"),
     // core/src/worker/base.rs
     within_reach("the nonce cannot be read"),
     within_reach("scratch refuses"),

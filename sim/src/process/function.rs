@@ -59,7 +59,7 @@ pub enum UserFunction {
         /// Whether that has left its group.
         escapes: bool,
     },
-    /// Ends in this way at the first line, which it finds something wrong with.
+    /// Ends in this way at the first line, which it finds something wrong with; a grep, whose code is 1, also where there is none.
     Quit {
         /// How.
         status: ExitStatus,
@@ -230,7 +230,8 @@ impl Computation {
             self.line(&line, output, stream)?;
         }
         self.print_sum(output);
-        Ok(())
+        let grep = ExitStatus::Code(1);
+        if self.function == (UserFunction::Quit { status: grep }) { Err(grep) } else { Ok(()) }
     }
 
     fn line(&mut self, line: &[u8], output: &mut Vec<u8>, stream: &mut Stream) -> Result<(), ExitStatus> {

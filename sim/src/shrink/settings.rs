@@ -134,7 +134,7 @@ pub(super) fn kinds(scenario: &Scenario) -> Vec<Edit> {
 }
 
 /// Plainer jobs. Only what words were counted for is summed: nothing else has numbers.
-const JOBS: [fn(&mut JobSetting); 19] = [
+const JOBS: [fn(&mut JobSetting); 20] = [
     |job| job.attention = Attention::default(),
     |job| job.attention.wait_after_us = None,
     |job| job.attention.kill_after_us = None,
@@ -162,6 +162,7 @@ const JOBS: [fn(&mut JobSetting); 19] = [
     |job| job.split_bytes = PLAIN_SPLIT_BYTES,
     |job| job.reducers = job.reducers.min(1),
     |job| job.accepts_nondeterminism = false,
+    |job| job.max_skipped_records = 0,
     |job| job.sync = false,
     name_the_directory,
 ];

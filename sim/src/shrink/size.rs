@@ -112,6 +112,7 @@ fn of_job(job: &JobSetting) -> u64 {
         + job.reducer.as_ref().map_or(0, of_function)
         + digits(job.reducers.into())
         + odd(job.accepts_nondeterminism)
+        + digits(job.max_skipped_records.into())
         + odd(job.sync)
         + splits
 }

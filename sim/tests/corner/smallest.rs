@@ -65,6 +65,7 @@ fn job(reducers: u32) -> JobSetting {
         reducers,
         split_bytes: 64,
         accepts_nondeterminism: false,
+        max_skipped_records: 0,
         sync: true,
         priority: Priority::Normal,
         mistake: None,

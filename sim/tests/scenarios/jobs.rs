@@ -28,8 +28,8 @@ pub fn jobs() -> impl Strategy<Value = JobSetting> {
     let attention = (rarely(), rarely(), rarely(), rarely());
     let times = (beginning_us(), rarely(), rarely(), attention);
     let data = (vec(text(), 0..4), naming, 1_u64..100);
-    (times, data, functions(), 0_u32..4, any::<bool>(), mistakes()).prop_map(
-        |(times, (texts, naming, split_bytes), (mapper, reducer), reducers, sync, mistake)| {
+    (times, data, functions(), 0_u32..4, any::<bool>(), mistakes(), 0_u32..4).prop_map(
+        |(times, (texts, naming, split_bytes), (mapper, reducer), reducers, sync, mistake, skipped)| {
             let directory = PathBytes::from("/shared/in");
             let total_bytes: u64 = texts.iter().map(|text| text.len() as u64).sum();
             let named = |(index, bytes)| InputText { path: directory.join(format!("text-{index}")), bytes };
@@ -55,6 +55,7 @@ pub fn jobs() -> impl Strategy<Value = JobSetting> {
                 reducers,
                 split_bytes: split_bytes.max(total_bytes / SPLITS_MAX),
                 accepts_nondeterminism: false,
+                max_skipped_records: skipped,
                 sync,
                 priority: Priority::Normal,
                 mistake,

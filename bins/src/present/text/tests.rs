@@ -15,6 +15,7 @@ pub(crate) fn progress() -> JobProgress {
         input_bytes: 10_000,
         counters: Counters { map_input_bytes: 4_500, ..Counters::default() },
         attempts_failed: 0,
+        searches: 0,
     }
 }
 
@@ -30,6 +31,7 @@ pub(crate) fn report() -> JobReport {
         attempts_failed: 0,
         attempts_backed_up: 0,
         maps_remade_differently: 0,
+        skipped: Vec::new(),
         counters: Counters {
             map_input_bytes: 5 << 20,
             map_input_records: 1_234_567,
@@ -148,4 +150,12 @@ fn a_rate_is_taken_over_the_last_seconds() {
     assert_eq!(rate.update(at(7), 300), Some(0));
     assert_eq!(rate.update(at(8), 50), None);
     assert_eq!(rate.update(at(9), 60), Some(10));
+}
+
+#[test]
+fn what_is_sought_is_told() {
+    let searches = |searches| line(&JobProgress { searches, ..progress() }, None);
+    assert!(!searches(0).contains("seeking"));
+    assert!(searches(1).ends_with(", seeking what 1 map fails on"), "{}", searches(1));
+    assert!(searches(2).ends_with(", seeking what 2 maps fail on"));
 }

@@ -50,6 +50,7 @@ impl Stage {
             directory: PathBytes::from("/"),
             environment: Vec::new(),
             accepts_nondeterminism: false,
+            max_skipped_records: 0,
             has_side_effects: false,
             sync: true,
             priority: Priority::Normal,
@@ -157,6 +158,7 @@ fn ended() -> ToClient {
         attempts_failed: 0,
         attempts_backed_up: 0,
         maps_remade_differently: 0,
+        skipped: Vec::new(),
         counters: Counters::default(),
         elapsed_us: 1,
     })
@@ -174,6 +176,7 @@ fn progress() -> ToClient {
         input_bytes: 1,
         counters: Counters::default(),
         attempts_failed: 0,
+        searches: 0,
     })
 }
 

@@ -83,6 +83,35 @@ fn nothing_is_read_for_an_empty_range_nor_beyond_the_last_record() {
 }
 
 #[test]
+fn a_stream_is_read_from_its_beginning_and_gives_the_same() {
+    let file = b"ab\n\ncdefg\nh\nij";
+    for start in 0..=file.len() {
+        for end in start..=file.len() {
+            for cut in [1, 2, 3, 20] {
+                let mut reader = SplitReader::of_stream(start as u64, (end - start) as u64);
+                assert!(matches!(reader.next_read(), None | Some(0)));
+                assert_eq!(read_split(file, &mut reader, &[cut]), owned(file, start, end).concat());
+            }
+        }
+    }
+}
+
+#[test]
+fn who_wants_no_more_reads_the_record_under_way_to_its_end() {
+    let file = b"ab\ncd\nef\n";
+    for (pushed, own) in [(0, 0), (1, 3), (2, 3), (3, 3), (4, 6)] {
+        let mut reader = SplitReader::new(0, file.len() as u64);
+        if pushed > 0 {
+            reader.push(&file[..pushed]);
+        }
+        reader.end_with_record();
+        let rest = read_split(file, &mut reader, &[1]);
+        assert_eq!(pushed + rest.len(), own, "{pushed}");
+        assert_eq!((reader.bytes(), reader.records()), (own as u64, own as u64 / 3));
+    }
+}
+
+#[test]
 fn a_file_that_became_shorter_ends_its_split() {
     let mut reader = SplitReader::new(10, 10);
     assert_eq!(reader.push(b""), b"");

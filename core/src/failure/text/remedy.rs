@@ -11,24 +11,35 @@ use alloc::string::{String, ToString};
 impl Failure {
     /// What to do about it, in a sentence without a full stop; `None` where nothing needs doing.
     pub fn remedy(&self) -> Option<String> {
-        if let (Cause::ProgramFailed { command, status, role: ProgramRole::Mapper }, Some(input)) =
-            (&self.cause, &self.input)
-            && let Some(hint) = by_hand(command, *status, input)
-        {
-            return Some(hint);
+        let hint = match (&self.cause, &self.input) {
+            (Cause::ProgramFailed { command, status, role: ProgramRole::Mapper }, Some(input)) => {
+                by_hand(command, *status, input, self.excerpt.is_some())
+            }
+            (_, _) => None,
+        };
+        let hint = hint.or_else(|| self.cause.remedy());
+        if !self.is_of_one_record() {
+            return hint;
         }
-        self.cause.remedy()
+        let leave_out = "leave such records out with --max-skipped-records";
+        Some(hint.map_or(leave_out.into(), |hint| format!("{hint}; or {leave_out}")))
     }
 }
 
 /// The command line that repeats a failed mapper on its input.
-fn by_hand(command: &str, status: ExitStatus, input: &InputRange) -> Option<String> {
+fn by_hand(command: &str, status: ExitStatus, input: &InputRange, is_part: bool) -> Option<String> {
     if shell_hint(status).is_some() || is_unmatched(command, status) {
         return None;
     }
     let InputRange { path, offset, length_bytes } = input;
     let (path, command) = (Quoted(path), Shown(command.as_bytes()));
     Some(match (Encoding::of_path(&input.path), *offset) {
+        (Encoding::Gzip, offset) if is_part => {
+            let first = offset.saturating_add(1);
+            format!(
+                "run it by hand: gunzip -c {path} | tail -c +{first} | head -c {length_bytes} | {command}"
+            )
+        }
         (Encoding::Gzip, _) => format!("run it by hand: gunzip -c {path} | {command}"),
         (Encoding::Plain, 0) => format!("run it by hand: head -c {length_bytes} {path} | {command}"),
         (Encoding::Plain, offset) => {

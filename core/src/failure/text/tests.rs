@@ -1,6 +1,6 @@
 //! Every cause in words, and the whole of what a user reads of a failure.
 
-use crate::failure::{Cause, ExitStatus, Failure, InputRange, OsError, OsErrorKind, PeerKind};
+use crate::failure::{Cause, Excerpt, ExitStatus, Failure, InputRange, OsError, OsErrorKind, PeerKind};
 use crate::ids::{AttemptId, Epoch, JobId, TaskId};
 use crate::job::{CommandLine, PathBytes, ProgramRole};
 use alloc::collections::BTreeSet;
@@ -443,6 +443,7 @@ fn mapper_failure() -> Failure {
         attempts_failed: 4,
         host: Some("alpha".into()),
         input: Some(InputRange { path: "/data/in.txt".into(), offset: 64, length_bytes: 36 }),
+        excerpt: None,
         stderr_tail: b"Traceback (most recent call last):\n\tValueError: \xff\x1b[31m\r\n\n".to_vec(),
     }
 }
@@ -458,6 +459,37 @@ fn a_failed_mapper_shows_place_input_stderr_and_how_to_repeat_it() {
          Traceback (most recent call last):\n    \
          \tValueError: \u{fffd}\\u{1b}[31m\n  \
          try: run it by hand: tail -c +65 /data/in.txt | head -c 36 | ./map.py -v"
+    );
+}
+
+#[test]
+fn what_is_the_smallest_part_that_fails_is_shown() {
+    let mut failure = mapper_failure();
+    failure.stderr_tail.clear();
+    failure.excerpt = Some(Excerpt { records: 1, beginning: b"a\0b\t\x1b[31m\n".to_vec() }.into());
+    let text = failure.to_string();
+    let lines: Vec<&str> = text.lines().skip(2).collect();
+    assert_eq!(
+        lines,
+        [
+            "  input: /data/in.txt, bytes 64 to 100",
+            "  it fails on this record by itself:",
+            "    a\\u{0}b\\t\\u{1b}[31m",
+            "  try: run it by hand: tail -c +65 /data/in.txt | head -c 36 | ./map.py -v; or leave such records out with \
+             --max-skipped-records",
+        ]
+    );
+    failure.excerpt =
+        Some(Excerpt { records: 2, beginning: [b"x\n".to_vec(), [b'y'; 78].to_vec()].concat() }.into());
+    failure.input = Some(InputRange { path: "/data/in.gz".into(), offset: 64, length_bytes: 100 });
+    let text = failure.to_string();
+    let lines: Vec<&str> = text.lines().skip(2).collect();
+    assert_eq!(lines[0], "  input: /data/in.gz, bytes 64 to 164 of what it unpacks to");
+    assert_eq!(lines[1], "  it fails on these 2 records, and on neither half of them; they begin:");
+    assert_eq!((lines[2], lines[3]), ("    x", format!("    {}…", "y".repeat(78)).as_str()));
+    assert_eq!(
+        lines[4],
+        "  try: run it by hand: gunzip -c /data/in.gz | tail -c +65 | head -c 100 | ./map.py -v"
     );
 }
 

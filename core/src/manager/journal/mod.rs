@@ -11,7 +11,7 @@ use super::jobs::Jobs;
 use crate::data::digest::OutputDigest;
 use crate::failure::Failure;
 use crate::ids::{AttemptId, Epoch, Incarnation, JobId, Sequence, SubmissionKey};
-use crate::job::{Counters, JobReport, JobSpecification, Plan};
+use crate::job::{ByteRange, Counters, JobReport, JobSpecification, Plan};
 use crate::probe::probe;
 use crate::wire::frame;
 use alloc::boxed::Box;
@@ -58,11 +58,22 @@ pub enum Record {
         counters: Counters,
         /// Of a map with reducers: what it printed.
         digest: OutputDigest,
+        /// Of a map: how many records it has left out, the first that were found.
+        left_out: u32,
     },
     /// An attempt failed by its program's own doing, which only so many of a task may.
     AttemptFailed {
         /// Which.
         attempt: AttemptId,
+    },
+    /// A record was found on which the mapper fails; from here on it is left out of its split.
+    RecordSkipped {
+        /// Of which job.
+        job: JobId,
+        /// Of which map.
+        map_index: u32,
+        /// Where it is in the map's file, decoded.
+        hole: ByteRange,
     },
     /// A map's output is lost; the task has no winner any more.
     OutputRevoked {
@@ -140,6 +151,7 @@ impl<E> Journal<E> {
             | Record::JobPlanned { .. }
             | Record::TaskWon { .. }
             | Record::AttemptFailed { .. }
+            | Record::RecordSkipped { .. }
             | Record::OutputRevoked { .. }
             | Record::JobCommitting { .. }
             | Record::JobPublishing { .. }

@@ -41,7 +41,7 @@ fn an_order_says_all_that_a_worker_needs_to_know() {
     stage.ended(worker, first);
     let second = stage.launched_of(TaskId::Map)[1];
     let split = Split { input: 0, offset: 1, length_bytes: 1 };
-    let task = TaskOrder::Map { input: inputs(2).remove(0), split };
+    let task = TaskOrder::Map { input: inputs(2).remove(0), split, holes: vec![], trial: None };
     assert_eq!(stage.ordered, Some(order(second, task)));
 }
 

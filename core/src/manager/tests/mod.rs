@@ -10,6 +10,7 @@ mod jobs;
 mod recovering;
 mod returning;
 mod sharing;
+mod skipping;
 mod told;
 mod workers;
 
@@ -424,6 +425,7 @@ fn specification(reducers: u32) -> JobSpecification {
         directory: PathBytes::from("/"),
         environment: vec![],
         accepts_nondeterminism: false,
+        max_skipped_records: 0,
         has_side_effects: false,
         sync: true,
         priority: Priority::Normal,

@@ -4,7 +4,7 @@ use super::*;
 use crate::job::{JobPhase, TaskCount};
 use crate::limits::{
     HELD_EFFECTS_USUAL, NAME_BYTES_MAX, PATH_BYTES_MAX, PROGRESS_US, REDUCERS_MAX, SHUFFLE_FAILURES_PER_TASK,
-    SPECIFICATION_BYTES_MAX, STDERR_TAIL_BYTES, UNHEARD_US,
+    SKIPPED_RECORDS_MAX, SPECIFICATION_BYTES_MAX, STDERR_TAIL_BYTES, UNHEARD_US,
 };
 use crate::wire::message::AttemptProgress;
 
@@ -43,6 +43,7 @@ fn progress_counts_what_is_done_and_what_is_under_way() {
         input_bytes: 3,
         counters: read(123),
         attempts_failed: 0,
+        searches: 0,
     };
     assert_eq!(stage.progress, Some(expected));
 
@@ -115,6 +116,7 @@ fn the_report_of_a_failed_job_names_where_it_failed_and_counts_the_failures() {
         attempts_failed: 4,
         attempts_backed_up: 0,
         maps_remade_differently: 0,
+        skipped: Vec::new(),
         counters: read(7),
         elapsed_us: 4 * SECOND_US,
     };
@@ -217,6 +219,10 @@ fn what_is_beyond_the_bounds_is_refused_by_name() {
         (refused(|job| job.reducer = None), "a job has a reducer exactly if it has partitions"),
         (refused(|job| job.reducers = 0), "a job has a reducer exactly if it has partitions"),
         (refused(|job| job.reducers = REDUCERS_MAX + 1), "100001 reducers are more than a job may have"),
+        (
+            refused(|job| job.max_skipped_records = SKIPPED_RECORDS_MAX + 1),
+            "501 records are more than a job may set aside",
+        ),
         (refused(|job| job.split_bytes = 0), "splits cannot be of no bytes"),
     ];
     for (refusal, expected) in refusals {

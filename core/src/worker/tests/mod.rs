@@ -213,6 +213,7 @@ fn launch_of_job(task: TaskId, reducers: u32) -> ToWorker {
         directory: PathBytes::from("/home/ada"),
         environment: Vec::from([(PathBytes::from("LANG"), PathBytes::from("C"))]),
         accepts_nondeterminism: false,
+        max_skipped_records: 0,
         has_side_effects: false,
         sync: true,
         priority: Priority::Normal,
@@ -222,6 +223,8 @@ fn launch_of_job(task: TaskId, reducers: u32) -> ToWorker {
         TaskId::Map(_) => TaskOrder::Map {
             input: InputFile { path: PathBytes::from("/in"), identity },
             split: Split { input: 0, offset: 0, length_bytes: 1 },
+            holes: Vec::new(),
+            trial: None,
         },
         TaskId::Reduce(index) => TaskOrder::Reduce { partition: Partition(index), maps: 1 },
     };

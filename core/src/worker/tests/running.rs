@@ -75,6 +75,9 @@ fn attempts_are_started_with_what_was_ordered() {
         setting: setting(MAP, ProgramRole::Mapper, "m"),
         input: InputFile { path: PathBytes::from("/in"), identity },
         split: Split { input: 0, offset: 0, length_bytes: 1 },
+        holes: Vec::new(),
+        quarantine: PathBytes::from("/data/.out.windrow-0000000000000009/map-00000-1-0-quarantine"),
+        trial: None,
         reducers: 1,
     };
     assert_eq!(stage.started, Some(Work::Map(map)));

@@ -8,6 +8,7 @@ use crate::workload::{HOME, InputText, JobSetting, PATIENCE_US};
 use std::ops::RangeInclusive;
 use windrow_core::failure::ExitStatus;
 use windrow_core::job::PathBytes;
+use windrow_core::limits::SKIPPED_RECORDS_MAX;
 use windrow_core::manager::files::{FileAnswer, FileRequest, ListError};
 use windrow_core::time::Time;
 
@@ -70,6 +71,8 @@ fn check_job(field: &str, job: &JobSetting) -> Result<(), Nonsense> {
         ));
     }
     bound(field("reducers"), u64::from(job.reducers), 0..=REDUCERS_MAX)?;
+    let skipped = u64::from(job.max_skipped_records);
+    bound(field("max_skipped_records"), skipped, 0..=SKIPPED_RECORDS_MAX.into())?;
     if job.reducer.is_some() != (job.reducers > 0) {
         let reducers = job.reducers;
         return nonsense(format!(

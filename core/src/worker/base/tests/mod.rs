@@ -55,6 +55,9 @@ fn map_work(task: u32, input: &[u8], reducers: u32) -> MapWork {
         setting: setting(TaskId::Map(task), 0),
         input: InputFile { path: PathBytes::from("/in"), identity: identity(input) },
         split: Split { input: 0, offset: 0, length_bytes: input.len() as u64 },
+        holes: Vec::new(),
+        quarantine: PathBytes::from("/staging/quarantine"),
+        trial: None,
         reducers,
     }
 }
