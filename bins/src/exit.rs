@@ -59,6 +59,7 @@ impl From<&Failure> for Exit {
             Cause::ProgramNotStarted { .. }
             | Cause::ProgramFailed { .. }
             | Cause::ProgramStoppedReading { .. }
+            | Cause::ProgramSilent { .. }
             | Cause::RecordTooLong { .. }
             | Cause::Killed
             | Cause::Invalid { .. } => Exit::Failed,

@@ -112,6 +112,9 @@ pub struct JobSpecification {
     pub environment: Vec<(PathBytes, PathBytes)>,
     /// Whether output files and directories are synced before the job counts as done.
     pub sync: bool,
+    /// For how long a program may neither read, write nor use the processor before its attempt is given up (Hadoop:
+    /// `mapreduce.task.timeout`); 0 for ever.
+    pub task_timeout_us: u64,
 }
 
 /// A job's staging directory: a hidden sibling of its output, of this job alone, in which only the Manager deletes.
@@ -162,6 +165,7 @@ impl JobSpecification {
             directory: self.directory.clone(),
             environment: self.environment.clone(),
             sync: self.sync,
+            task_timeout_us: self.task_timeout_us,
         }
     }
 }

@@ -38,7 +38,6 @@ pub struct MapAttempt {
     reader: SplitReader,
     stdin: Vec<u8>,
     stdin_written: usize,
-    stdin_is_closed: bool,
     sink: Sink,
     stage: Stage,
 }
@@ -86,7 +85,6 @@ impl MapAttempt {
             reader,
             stdin: Vec::new(),
             stdin_written: 0,
-            stdin_is_closed: false,
             sink,
             stage: Stage::New,
         }
@@ -132,8 +130,7 @@ impl MapAttempt {
         if self.unwritten().is_empty() && self.reader.next_read().is_some() {
             return self.read_input();
         }
-        if self.base.program.is_running() && self.unwritten().is_empty() && !self.stdin_is_closed {
-            self.stdin_is_closed = true;
+        if self.base.program.is_running() && self.unwritten().is_empty() {
             self.base.close_stdin();
         }
         if let Some(exit) = self.base.program.exit() {
@@ -264,13 +261,14 @@ impl Machine for MapAttempt {
             | AttemptInput::StdinRefused
             | AttemptInput::StdoutClosed
             | AttemptInput::StderrClosed
+            | AttemptInput::Looked(_)
             | AttemptInput::Kill => self.base.program_event(input),
         }
         self.advance(now);
     }
 
     fn handle_timeout(&mut self, now: Time) {
-        if self.base.program.deadline().is_some_and(|deadline| deadline <= now) {
+        if self.base.deadline().is_some_and(|deadline| deadline <= now) {
             self.base.time_is(now);
             self.advance(now);
         }
@@ -281,7 +279,7 @@ impl Machine for MapAttempt {
     }
 
     fn poll_timeout(&self) -> Option<(Time, ())> {
-        self.base.program.deadline().map(|at| (at, ()))
+        self.base.deadline().map(|at| (at, ()))
     }
 
     fn check_invariants(&self) {
@@ -322,6 +320,7 @@ impl AttemptMachine for MapAttempt {
     }
 
     fn stdin_written(&mut self, count: usize, now: Time) {
+        self.base.fed(count, now);
         self.stdin_written += count;
         assert!(self.stdin_written <= self.stdin.len(), "no more is written than there is");
         self.advance(now);
@@ -338,8 +337,7 @@ impl AttemptMachine for MapAttempt {
     }
 
     fn push_stdout(&mut self, bytes: &[u8], now: Time) {
-        self.base.note_time(now);
-        self.base.program.heard(bytes.len(), now);
+        self.base.heard(bytes.len(), now);
         if !self.base.has_failed() {
             let pushed = match &mut self.sink {
                 Sink::Runs(collector) => collector.push(bytes),
@@ -355,7 +353,7 @@ impl AttemptMachine for MapAttempt {
         self.advance(now);
     }
 
-    fn push_stderr(&mut self, bytes: &[u8], _now: Time) {
-        self.base.program.push_stderr(bytes);
+    fn push_stderr(&mut self, bytes: &[u8], now: Time) {
+        self.base.complained(bytes, now);
     }
 }

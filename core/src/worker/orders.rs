@@ -95,6 +95,7 @@ impl Worker {
             output: order.job.staging.output_of(&order.attempt),
             sort_bytes: self.config.sort_bytes,
             sync: specification.sync,
+            task_timeout_us: specification.task_timeout_us,
         }
     }
 
@@ -398,6 +399,7 @@ mod tests {
             directory: PathBytes::from("/"),
             environment: Vec::new(),
             sync: true,
+            task_timeout_us: 0,
         };
         for index in 0..2 {
             let job = JobOrder {

@@ -45,6 +45,7 @@ impl Stage {
             directory: PathBytes::from("/"),
             environment: Vec::new(),
             sync: true,
+            task_timeout_us: 0,
         };
         Stage::new(ClientTask::Submit { key: SubmissionKey(8), specification })
     }

@@ -377,6 +377,7 @@ fn specification(reducers: u32) -> JobSpecification {
         directory: PathBytes::from("/"),
         environment: vec![],
         sync: true,
+        task_timeout_us: 0,
     }
 }
 

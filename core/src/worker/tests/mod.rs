@@ -212,6 +212,7 @@ fn launch_of_job(task: TaskId, reducers: u32) -> ToWorker {
         directory: PathBytes::from("/home/ada"),
         environment: Vec::from([(PathBytes::from("LANG"), PathBytes::from("C"))]),
         sync: true,
+        task_timeout_us: 0,
     };
     let identity = FileIdentity { inode: 1, size_bytes: 1, modified_ns: 1 };
     let order = match task {
