@@ -9,6 +9,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 use windrow_core::failure::Failure;
 
 /// The whole command line.
@@ -108,6 +109,12 @@ pub struct JobOptions {
     /// Sizes are a number and a unit: KiB, MiB, GiB count in steps of 1024, kB, MB, GB of 1000.
     #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = values::size)]
     pub split_size: u64,
+
+    /// For how long a program may neither read, write nor use the processor before its attempt is given up; 0 for ever
+    ///
+    /// It is then killed with all its children, and the task tried again, as after any other failure of the program.
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = values::timeout)]
+    pub task_timeout: Duration,
 
     /// A variable for the environment of both programs; may be repeated
     #[arg(long = "env", value_name = "NAME=VALUE")]

@@ -49,6 +49,7 @@ pub fn specification(
         directory: bytes(directory),
         environment: options.environment.iter().map(|text| assignment(text)).collect::<Result<_, _>>()?,
         sync,
+        task_timeout_us: u64::try_from(options.task_timeout.as_micros()).unwrap_or(u64::MAX),
     })
 }
 

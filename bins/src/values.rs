@@ -2,10 +2,15 @@
 
 use bytesize::ByteSize;
 use std::time::Duration;
+use windrow_core::limits::TASK_TIMEOUT_US_MIN;
 
 /// How the help explains sizes.
 pub const SIZES: &str =
     "Sizes are a number and a unit: KiB, MiB, GiB count in steps of 1024, kB, MB, GB of 1000.";
+
+/// What a job may allow at the least (see `windrow_core::limits`), and at the most.
+const TIMEOUT_MIN: Duration = Duration::from_micros(TASK_TIMEOUT_US_MIN);
+const TIMEOUT_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Reads a size of at least one byte: `64MiB`, `1.5GB`, `4096`.
 pub fn size(text: &str) -> Result<u64, String> {
@@ -29,6 +34,22 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Reads for how long something may take: a second or more, or 0 for as long as it likes.
+pub fn timeout(text: &str) -> Result<Duration, String> {
+    if text.trim() == "0" {
+        return Ok(Duration::ZERO);
+    }
+    let timeout = humantime::parse_duration(text).map_err(|_| {
+        String::from("a duration is numbers with units, as in 10m, 90s or 1h30m; 0 is for ever")
+    })?;
+    match timeout {
+        Duration::ZERO => Ok(timeout),
+        short if short < TIMEOUT_MIN => Err("it must be at least 1s, or 0".into()),
+        long if long > TIMEOUT_MAX => Err("it must be at most 365days, or 0 for ever".into()),
+        timeout => Ok(timeout),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,6 +64,18 @@ mod tests {
         assert_eq!(size("7"), Ok(7));
         for wrong in ["", "0", "0MiB", "-1", "MiB", "1XB", "ten", "99999999999EiB", "nan", "1 2"] {
             assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_timeout_may_be_none() {
+        for none in ["0", "0s", "0m"] {
+            assert_eq!(timeout(none), Ok(Duration::ZERO));
+        }
+        assert_eq!(timeout("10m"), Ok(Duration::from_secs(600)));
+        assert_eq!(timeout("1s"), Ok(TIMEOUT_MIN));
+        for wrong in ["", "10", "-1s", "999ms", "366days", "never"] {
+            assert!(timeout(wrong).is_err(), "{wrong}");
         }
     }
 

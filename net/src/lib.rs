@@ -28,6 +28,7 @@ pub mod manager_files;
 pub mod manager_host;
 pub mod os_error;
 mod path;
+mod processor_time;
 pub mod scratch;
 pub mod shuffle_thread;
 pub mod spawner;

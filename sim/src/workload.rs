@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use windrow_core::failure::{ExitStatus, OsErrorKind};
 use windrow_core::job::{JobSpecification, PathBytes};
-use windrow_core::limits::{BLOCK_BYTES, SORT_BYTES_MIN};
+use windrow_core::limits::{BLOCK_BYTES, SORT_BYTES_MIN, TASK_TIMEOUT_US_MIN};
 use windrow_core::time::{MILLISECOND_US, SECOND_US};
 
 /// Where programs start.
@@ -20,6 +20,14 @@ pub const HOME: &str = "/shared/home";
 
 /// For how long a client tries an absent Manager again, unless its user is impatient.
 pub const PATIENCE_US: u64 = 60 * SECOND_US;
+
+/// Maps of a job at the most whose mapper takes its time.
+const SLOW_MAPS_MAX: u64 = 6;
+
+/// How long a program may sleep that may be silent for so long by the fastest of clocks, which its worker may have.
+pub const fn longest_nap_us(timeout_us: u64) -> u64 {
+    timeout_us / 10 * 7
+}
 
 /// A file that is there before the world begins.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +76,8 @@ pub struct JobSetting {
     pub split_bytes: u64,
     /// Whether output is synced.
     pub sync: bool,
+    /// For how long its programs may be silent; 0 for ever.
+    pub task_timeout_us: u64,
     /// What its user gets wrong, so that it cannot be run.
     pub mistake: Option<Mistake>,
 }
@@ -77,6 +87,11 @@ impl JobSetting {
     pub fn hangs(&self) -> bool {
         let hangs = |function: &UserFunction| function.fault() == Some(FaultKind::ProgramHangs);
         hangs(&self.mapper) || self.reducer.as_ref().is_some_and(hangs)
+    }
+
+    /// Whether it comes to no end unless its user gives it up.
+    pub fn never_ends(&self) -> bool {
+        self.hangs() && self.task_timeout_us == 0
     }
 
     /// Whether its clients give up earlier than others.
@@ -120,6 +135,7 @@ impl JobSetting {
             directory: HOME.into(),
             environment: Vec::new(),
             sync: self.sync,
+            task_timeout_us: self.task_timeout_us,
         }
     }
 }
@@ -127,10 +143,11 @@ impl JobSetting {
 /// The jobs of a seed, with programs and users that fail as far as `kinds` says.
 pub fn from_seed(seed: u64, kinds: &BTreeSet<FaultKind>) -> Vec<JobSetting> {
     let count = Stream::new(seed, "workload").between(1, 2);
-    (0..count).map(|index| job(&mut Stream::new(seed, &format!("job {index}")), index, kinds)).collect()
+    (0..count).map(|index| job(seed, index, kinds)).collect()
 }
 
-fn job(stream: &mut Stream, index: u64, kinds: &BTreeSet<FaultKind>) -> JobSetting {
+fn job(seed: u64, index: u64, kinds: &BTreeSet<FaultKind>) -> JobSetting {
+    let stream = &mut Stream::new(seed, &format!("job {index}"));
     let reducers = *stream.pick(&[0, 1, 1, 2, 3, 5]);
     let (mapper, reducer) = functions(stream, kinds);
     let directory = PathBytes::from(format!("/shared/in {index}").as_str());
@@ -166,6 +183,7 @@ fn job(stream: &mut Stream, index: u64, kinds: &BTreeSet<FaultKind>) -> JobSetti
         reducers,
         split_bytes,
         sync: stream.chance(Ratio::one_in(2)),
+        task_timeout_us: 0,
         mistake: None,
         files,
     };
@@ -178,13 +196,38 @@ fn job(stream: &mut Stream, index: u64, kinds: &BTreeSet<FaultKind>) -> JobSetti
         let magnitude = stream.between(17, 20);
         job.patience_us = stream.between(1 << 17, 1 << magnitude);
     }
-    if job.hangs() {
+    give_a_timeout(&mut job, &mut Stream::new(seed, &format!("task timeout {index}")));
+    if job.never_ends() || job.hangs() && stream.chance(Ratio::one_in(2)) {
         job.cancel_after_us.get_or_insert_with(|| patience_us(stream));
     }
     if kinds.contains(&FaultKind::Mistake) && stream.chance(Ratio::one_in(2)) {
         job.mistake = Some(*stream.pick(Mistake::ALL));
     }
     job
+}
+
+/// Allows the job's programs some silence, if any; sometimes one takes its time, by computing for longer than that, or by
+/// sleeping for less.
+fn give_a_timeout(job: &mut JobSetting, stream: &mut Stream) {
+    if stream.chance(Ratio::one_in(2)) {
+        return;
+    }
+    let timeout_us = stream.between(TASK_TIMEOUT_US_MIN, 2 * TASK_TIMEOUT_US_MIN);
+    job.task_timeout_us = timeout_us;
+    if !stream.chance(Ratio::one_in(6)) {
+        return;
+    }
+    let slow = if stream.chance(Ratio::one_in(2)) {
+        UserFunction::Ponder { us: stream.between(timeout_us, 2 * timeout_us) }
+    } else {
+        UserFunction::Nap { us: stream.between(timeout_us / 4, longest_nap_us(timeout_us)) }
+    };
+    let bytes: u64 = job.files.iter().map(|file| file.bytes.len() as u64).sum();
+    match &mut job.reducer {
+        Some(reducer) if reducer.fault().is_none() => *reducer = slow,
+        None if job.mapper.fault().is_none() && bytes / job.split_bytes < SLOW_MAPS_MAX => job.mapper = slow,
+        Some(_) | None => {}
+    }
 }
 
 /// Has a job's one file mapped at once, to more than fits the memory for sorting.

@@ -47,6 +47,7 @@ fn a_job_has_good_defaults() {
             directory: "/home/ada".into(),
             environment: vec![],
             sync: true,
+            task_timeout_us: 600_000_000,
         }
     );
 }

@@ -61,6 +61,9 @@ impl Silence {
     /// Takes note that bytes were fed to the program, or came from it.
     pub fn passed(&mut self, now: Time) {
         if let Some(watch) = &mut self.watch {
+            if watch.parts > 0 {
+                probe!("a program goes on after a silence");
+            }
             (watch.since, watch.parts) = (now, 0);
             if watch.look == Look::UnderWay {
                 watch.look = Look::Overtaken;
@@ -93,9 +96,6 @@ impl Silence {
             && found.cpu_us.is_some()
             && found.printed_bytes == 0
             && !is_owed;
-        if !is_silent && watch.parts > 0 {
-            probe!("a program goes on after a silence");
-        }
         let parts = if is_silent { watch.parts + 1 } else { 0 };
         *watch = Watch { since: now, parts, look: Look::NotDue, seen: found };
         (parts == PARTS).then_some(self.limit_us)

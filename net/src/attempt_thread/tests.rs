@@ -97,6 +97,7 @@ impl Machine for Toy {
                 self.end_if_over();
             }
             AttemptInput::StdinRefused => panic!("our own end of the pipe keeps it open"),
+            AttemptInput::Looked(found) => panic!("nobody asked: {found:?}"),
             AttemptInput::StdoutClosed | AttemptInput::StderrClosed => {
                 self.open_pipes -= 1;
                 self.end_if_over();

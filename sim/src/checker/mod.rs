@@ -72,6 +72,8 @@ pub struct Evidence<'a> {
     pub scratch_failed: bool,
     /// Whether that of the capable worker has.
     pub capable_scratch_failed: bool,
+    /// Programs that were given up because they were silent, by their command lines.
+    pub given_up: &'a [String],
     /// What the outputs that can be seen are due to be.
     pub due: &'a Due,
     /// The storage that all see.
@@ -110,6 +112,7 @@ pub fn at_rest(
         violations.extend(job::an_end_is_final(evidence, job));
         violations.extend(job::a_failure_can_be_read(evidence, job));
     }
+    violations.extend(job::only_who_is_silent_is_given_up_for_it(evidence));
     violations.extend(job::nothing_is_left_beside_the_output(evidence));
     for worker in workers {
         violations.extend(rest::no_attempt_outlives_its_job(worker));

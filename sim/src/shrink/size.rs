@@ -102,6 +102,7 @@ fn of_job(job: &JobSetting) -> u64 {
         job.again_after_us.is_some(),
         job.is_impatient(),
         job.mistake.is_some(),
+        job.task_timeout_us > 0,
     ];
     30 * ways.into_iter().map(odd).sum::<u64>()
         + 5 * job.inputs.len() as u64
@@ -119,6 +120,7 @@ fn of_function(function: &UserFunction) -> u64 {
         UserFunction::CountWords | UserFunction::Sum => 40,
         UserFunction::Missing | UserFunction::Unstartable { .. } | UserFunction::Multiply { .. } => 60,
         UserFunction::Quit { .. } | UserFunction::Daemon { .. } => 70,
+        UserFunction::Ponder { .. } | UserFunction::Nap { .. } => 75,
         UserFunction::FailOn { .. } | UserFunction::Abandon { .. } => 80,
         UserFunction::Flaky { .. } | UserFunction::Hang { .. } | UserFunction::Unstable => 100,
     }

@@ -61,6 +61,7 @@ fn job(reducers: u32) -> JobSetting {
         reducers,
         split_bytes: 64,
         sync: true,
+        task_timeout_us: 0,
         mistake: None,
     }
 }
