@@ -292,7 +292,8 @@ fn a_full_disk_under_the_scratch() {
     assert_eq!(names(&place.path("results")), [""; 0]);
     let mut cluster = Cluster::start(&place, 0);
     cluster.add_worker(&place, |command| _ = command.args(["--memory", "4MiB"]));
-    cluster.submit(&place, &SORT_INPUT).expect_failure(5, &words);
+    let told = [&words[..], &["map 0 failed on ", " and is tried again"]].concat();
+    cluster.submit(&place, &SORT_INPUT).expect_failure(5, &told);
     assert_eq!(names(&place.path("results")), [""; 0]);
     cluster.expect_healthy(&place, "healthy");
 }

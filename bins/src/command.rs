@@ -46,7 +46,10 @@ fn follow_job(
     let followed = follow(place, task, &cancel, |report| {
         presenter.report(&report);
         match report {
-            ClientReport::Waiting(_) | ClientReport::Accepted(_) | ClientReport::Progress(_) => {}
+            ClientReport::Waiting(_)
+            | ClientReport::Accepted(_)
+            | ClientReport::Progress(_)
+            | ClientReport::AttemptFailed(_) => {}
             ClientReport::Ended(report) => outcome.report = Some(report),
             ClientReport::Failed(failure) => outcome.failure = Some(failure),
             ClientReport::ShutDown { .. } => unreachable!("a job was asked for, not a shutdown"),

@@ -25,6 +25,9 @@ use windrow_core::client::ClientReport;
 use windrow_core::failure::Failure;
 use windrow_core::job::JobReport;
 
+/// Attempts that fail and are tried again, of which as many are told one by one.
+const FAILED_ATTEMPTS_TOLD: u32 = 8;
+
 /// Follows one job.
 #[derive(Debug)]
 pub struct Presenter {
@@ -34,6 +37,8 @@ pub struct Presenter {
     progress: Progress,
     /// Whether the Manager was said to be absent.
     is_absence_told: bool,
+    /// Failed attempts that were told.
+    failed_attempts_told: u32,
 }
 
 #[derive(Debug)]
@@ -60,7 +65,14 @@ impl Presenter {
             (false, true) => Progress::Bars(Bars::new()),
             (false, false) => Progress::Lines(Lines::new()),
         };
-        Presenter { options, audience, begun: Instant::now(), progress, is_absence_told: false }
+        Presenter {
+            options,
+            audience,
+            begun: Instant::now(),
+            progress,
+            is_absence_told: false,
+            failed_attempts_told: 0,
+        }
     }
 
     /// Shows what the client machine reports, up to the end of the job.
@@ -85,7 +97,19 @@ impl Presenter {
                 }
                 Progress::Bars(bars) => bars.show(progress, &self.audience, elapsed),
             },
+            ClientReport::AttemptFailed(failure) => self.tell_failed_attempt(failure),
             ClientReport::Ended(_) | ClientReport::ShutDown { .. } | ClientReport::Failed(_) => self.clear(),
+        }
+    }
+
+    /// Says what went wrong and is tried again, as long as that is news.
+    fn tell_failed_attempt(&mut self, failure: &Failure) {
+        self.failed_attempts_told += 1;
+        if self.failed_attempts_told <= FAILED_ATTEMPTS_TOLD {
+            self.notes().say(&text::failed_attempt(failure));
+        }
+        if self.failed_attempts_told == FAILED_ATTEMPTS_TOLD {
+            self.notes().say("more attempts that fail are counted, and not told one by one");
         }
     }
 

@@ -45,6 +45,18 @@ pub const HELD_EFFECTS_USUAL: usize = 10_000;
 
 /// Executions of one task that may fail by the program's own doing (Hadoop: `mapreduce.map.maxattempts`).
 pub const ATTEMPTS_PER_TASK: u32 = 4;
+/// Tasks that may fail in a row by a worker's own doing before it is given none for a while.
+pub const FAILURES_IN_A_ROW: u32 = 3;
+/// For how long a worker is given no tasks on which many failed: the first time, and at the most.
+pub const WORKER_REST_US: (u64, u64) = (10 * SECOND_US, 120 * SECOND_US);
+/// How long a task waits before a worker that failed it, by the worker's own doing, tries it again: the first time, and at
+/// the most. Others may take it meanwhile.
+pub const TASK_REST_US: (u64, u64) = (SECOND_US, 30 * SECOND_US);
+/// For how long all workers that are there may fail a task by their own doing before its job is given up, unless the Manager
+/// is told otherwise: what a person takes to notice, and to free a disk or start another worker.
+pub const WORKER_PATIENCE_US: u64 = 60 * SECOND_US;
+/// The same where the only worker there will ever be is the machine of a person who waits.
+pub const LOCAL_PATIENCE_US: u64 = 5 * SECOND_US;
 /// Executions of one task that may fail by map outputs that cannot be had.
 pub const SHUFFLE_FAILURES_PER_TASK: u32 = 16;
 /// Reduce tasks that one slot may have in their fetching at the same time.
@@ -134,6 +146,8 @@ mod tests {
             (DRAIN_US, FETCH_PATIENCE_US),
             (FETCH_PATIENCE_US, FETCH_SILENCE_US),
             (FETCH_SILENCE_US, FETCHER_IDLE_US),
+            (TASK_REST_US.0, LOCAL_PATIENCE_US),
+            (TASK_REST_US.1, WORKER_PATIENCE_US),
         ];
         for (short_us, long_us) in pairs {
             assert!(2 * short_us <= long_us, "{short_us} us is long beside {long_us} us");

@@ -58,7 +58,10 @@ where
 {
     fn perform(&mut self, _node: &N, report: ClientReport) -> ControlFlow<Result<(), Failure>> {
         let is_last = match &report {
-            ClientReport::Waiting(_) | ClientReport::Accepted(_) | ClientReport::Progress(_) => false,
+            ClientReport::Waiting(_)
+            | ClientReport::Accepted(_)
+            | ClientReport::Progress(_)
+            | ClientReport::AttemptFailed(_) => false,
             ClientReport::Ended(_) | ClientReport::ShutDown { .. } | ClientReport::Failed(_) => true,
         };
         (self.reports)(report);

@@ -21,6 +21,7 @@ use std::path::PathBuf;
 use std::thread::JoinHandle;
 use windrow_core::failure::Failure;
 use windrow_core::ids::Epoch;
+use windrow_core::limits::LOCAL_PATIENCE_US;
 use windrow_core::manager::jobs::Jobs;
 use windrow_core::manager::{Manager, ManagerConfig, ManagerInput};
 use windrow_core::time::{SECOND_US, Time};
@@ -83,6 +84,7 @@ impl LocalCluster {
             epoch: Epoch(1),
             heartbeat_us: HEARTBEAT_US,
             lease_us: LEASE_US,
+            worker_patience_us: LOCAL_PATIENCE_US,
             snapshot_after_bytes: u64::MAX,
             seed: entropy::seed(),
         };

@@ -38,6 +38,8 @@ pub struct ManagerOptions {
     pub heartbeat_us: u64,
     /// For how long a silent worker still counts as alive.
     pub lease_us: u64,
+    /// For how long all workers may fail a task by their own doing before its job is given up.
+    pub worker_patience_us: u64,
 }
 
 /// A Manager that listens, and begins to answer with [`ManagerHost::run`].
@@ -52,7 +54,8 @@ pub struct ManagerHost {
 impl ManagerHost {
     /// Takes the work directory and the port, TCP and UDP both, and begins a journal.
     pub fn bind(options: ManagerOptions) -> Result<ManagerHost, Failure> {
-        let ManagerOptions { listen, work_dir, cluster, heartbeat_us, lease_us } = options;
+        let ManagerOptions { listen, work_dir, cluster, heartbeat_us, lease_us, worker_patience_us } =
+            options;
         let work = WorkDirectory::take(&work_dir)?;
         let (listener, datagrams, address) = listen_on(listen)?;
         let journals = work.journals()?;
@@ -60,8 +63,15 @@ impl ManagerHost {
         let epoch = journals.next_epoch();
         tracing::info!(%epoch, records, torn_bytes, "journal read");
         let seed = entropy::seed();
-        let snapshot_after_bytes = SNAPSHOT_AFTER_BYTES;
-        let config = ManagerConfig { cluster, epoch, heartbeat_us, lease_us, snapshot_after_bytes, seed };
+        let config = ManagerConfig {
+            cluster,
+            epoch,
+            heartbeat_us,
+            lease_us,
+            worker_patience_us,
+            snapshot_after_bytes: SNAPSHOT_AFTER_BYTES,
+            seed,
+        };
         let events = EventLoop::open().map_err(|error| cannot_start("the Manager", &error))?;
         let stop = stop_handle(events.mailbox());
         let mailbox = events.mailbox().clone();

@@ -193,6 +193,7 @@ impl Cluster {
             cluster: NAME.into(),
             heartbeat_us: 200_000,
             lease_us: 10_000_000,
+            worker_patience_us: 1_000_000,
         })
         .unwrap();
         let manager = host.address();

@@ -396,8 +396,9 @@ impl Cluster {
 /// A Manager that listens, and where.
 fn start_manager(place: &Place, listen: &str) -> (Process, String) {
     let lease = format!("{}ms", LEASE.as_millis());
-    let arguments = ["manager", "--listen", listen, "--heartbeat", "200ms", "--lease", &lease, "--work-dir"];
-    let mut manager = Process::start(place.windrow(arguments).arg(place.path("manager")));
+    let times = ["--heartbeat", "200ms", "--lease", &lease, "--patience", "2s"];
+    let arguments = ["manager", "--listen", listen].into_iter().chain(times);
+    let mut manager = Process::start(place.windrow(arguments).arg("--work-dir").arg(place.path("manager")));
     let line = manager.await_line("listening on ");
     let (_, address) = line.split_once("listening on ").unwrap();
     let address = address.split_whitespace().next().unwrap().to_string();

@@ -40,6 +40,13 @@ pub struct ManagerOptions {
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = values::duration)]
     pub lease: Duration,
 
+    /// For how long all workers may fail a task by their own doing before its job fails
+    ///
+    /// A full disk is the worker's own doing, a program that fails is not. Meanwhile the task is tried again and again, and
+    /// goes to any worker that joins.
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = values::duration)]
+    pub patience: Duration,
+
     /// The cluster's name; workers and clients of another are refused
     #[arg(long, value_name = "NAME", default_value = "windrow")]
     pub cluster: String,
@@ -66,6 +73,7 @@ fn serve(options: &ManagerOptions) -> Result<(), Failure> {
         cluster: options.cluster.clone(),
         heartbeat_us: microseconds(options.heartbeat),
         lease_us: microseconds(options.lease),
+        worker_patience_us: microseconds(options.patience),
     })?;
     let stop = host.stop_handle();
     interrupts.end_by(move || stop.stop());
@@ -90,6 +98,15 @@ fn microseconds(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::{Args, Command, FromArgMatches};
+    use windrow_core::limits::WORKER_PATIENCE_US;
+
+    #[test]
+    fn a_manager_that_is_told_nothing_is_as_patient_as_those_that_were_tried() {
+        let given = ManagerOptions::augment_args(Command::new("manager")).get_matches_from(["manager"]);
+        let options = ManagerOptions::from_arg_matches(&given).unwrap();
+        assert_eq!(microseconds(options.patience), WORKER_PATIENCE_US);
+    }
 
     #[test]
     fn a_lease_bears_a_lost_heartbeat() {

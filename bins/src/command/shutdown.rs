@@ -42,7 +42,10 @@ fn shutdown(cluster: &ClusterOptions) -> Result<u32, Failure> {
     };
     let mut result = Ok(0);
     follow(place, ClientTask::Shutdown, &StopHandle::default(), |report| match report {
-        ClientReport::Waiting(_) | ClientReport::Accepted(_) | ClientReport::Progress(_) => {}
+        ClientReport::Waiting(_)
+        | ClientReport::Accepted(_)
+        | ClientReport::Progress(_)
+        | ClientReport::AttemptFailed(_) => {}
         ClientReport::ShutDown { jobs_cancelled } => result = Ok(jobs_cancelled),
         ClientReport::Failed(failure) => result = Err(failure),
         ClientReport::Ended(_) => unreachable!("a shutdown was asked for, not a job"),

@@ -3,6 +3,7 @@
 use bytesize::ByteSize;
 use std::collections::VecDeque;
 use std::time::Duration;
+use windrow_core::failure::Failure;
 use windrow_core::job::{JobPhase, JobProgress, TaskCount};
 
 /// A bar's full length.
@@ -48,6 +49,13 @@ pub fn phase(progress: &JobProgress) -> &'static str {
         JobPhase::Committing => "putting the output in place",
         JobPhase::Ended => "ended",
     }
+}
+
+/// What went wrong with an attempt whose task is tried again.
+pub fn failed_attempt(failure: &Failure) -> String {
+    let task = failure.attempt.map_or("a task".into(), |attempt| attempt.task.to_string());
+    let host = failure.host.as_ref().map(|host| format!(" on {host}")).unwrap_or_default();
+    format!("{task} failed{host} and is tried again: {}", failure.cause)
 }
 
 /// All of it on one line.

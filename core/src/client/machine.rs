@@ -225,6 +225,7 @@ impl Client {
                 }
             }
             ToClient::Progress(progress) => self.report(ClientReport::Progress(progress)),
+            ToClient::AttemptFailed(failure) => self.report(ClientReport::AttemptFailed(failure)),
             ToClient::Ended(report) => self.conclude(ClientReport::Ended(report)),
             ToClient::UnknownJob { job: _ } => {
                 probe!("a client's job is forgotten");

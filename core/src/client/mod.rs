@@ -62,6 +62,8 @@ pub enum ClientReport {
     Accepted(JobId),
     /// How it goes.
     Progress(JobProgress),
+    /// An attempt failed, and its task is tried again; of many in a short time, the last.
+    AttemptFailed(Failure),
     /// It ended, well or not: the last report.
     Ended(JobReport),
     /// The Manager stops, and so many jobs were cancelled by it: the last report.

@@ -82,7 +82,10 @@ impl Manager {
     pub(super) fn client_told(&mut self, connection: ConnectionId, message: &ToClient) {
         let is_last = match message {
             ToClient::Ended(_) | ToClient::UnknownJob { .. } | ToClient::Refused(_) => true,
-            ToClient::Accepted { .. } | ToClient::Progress(_) | ToClient::ShuttingDown { .. } => false,
+            ToClient::Accepted { .. }
+            | ToClient::Progress(_)
+            | ToClient::AttemptFailed(_)
+            | ToClient::ShuttingDown { .. } => false,
         };
         let follows = self.executions.values().any(|execution| execution.watchers.contains(&connection));
         if is_last && !follows && self.peers.get(connection).is_some_and(|peer| !peer.is_closing) {
@@ -99,15 +102,21 @@ impl Manager {
         let mut news = Vec::new();
         for (job, execution) in &self.executions {
             if !execution.watchers.is_empty() {
-                let progress = self.progress_of(*job, execution);
-                news.extend(execution.watchers.iter().map(|watcher| (*watcher, progress)));
+                let failed = execution.news.clone().map(ToClient::AttemptFailed);
+                let progress = ToClient::Progress(self.progress_of(*job, execution));
+                for message in failed.into_iter().chain([progress]) {
+                    news.extend(execution.watchers.iter().map(|watcher| (*watcher, message.clone())));
+                }
             }
+        }
+        for execution in self.executions.values_mut() {
+            execution.news = None;
         }
         if !news.is_empty() {
             self.timers.set(ManagerTimer::Progress, self.now.after(PROGRESS_US));
         }
-        for (watcher, progress) in news {
-            self.tell_client(watcher, ToClient::Progress(progress));
+        for (watcher, message) in news {
+            self.tell_client(watcher, message);
         }
     }
 

@@ -5,6 +5,7 @@
 
 use super::commit::Errand;
 use super::tasks::Tasks;
+use crate::failure::Failure;
 use crate::ids::{AttemptId, ConnectionId, Epoch, Incarnation, JobId, TaskId};
 use crate::job::Counters;
 use crate::time::Time;
@@ -33,6 +34,8 @@ pub struct Execution {
     pub watchers: BTreeSet<ConnectionId>,
     /// Attempts that failed, for whatever reason.
     pub attempts_failed: u32,
+    /// The last failure that is not told yet.
+    pub news: Option<Failure>,
     /// When it was accepted.
     pub accepted_at: Time,
     /// Its size, once planned.
@@ -78,6 +81,7 @@ impl Execution {
             excluded: BTreeSet::new(),
             watchers: BTreeSet::new(),
             attempts_failed: 0,
+            news: None,
             accepted_at: now,
             input_bytes: 0,
             won: Counters::default(),

@@ -1,16 +1,16 @@
 //! What becomes of attempts: the ends they report, those that are lost with their workers, those that are not wanted any
-//! more, and the map outputs that are taken back.
+//! more, and the map outputs that are taken back (Google paper, 3.3). What follows from a failure is in
+//! [`failures`](super::failures).
 //!
-//! A task has one winner at a time. Only the program's own faults count against its attempts; a worker's and the shuffle's
-//! have bounds of their own (Google paper, 3.3).
+//! A task has one winner at a time.
 
 use super::Manager;
 use super::execution::{AttemptStage, Execution};
 use super::journal::Record;
-use crate::failure::{Cause, Failure, Fault};
+use super::tasks::Trouble;
+use crate::failure::Cause;
 use crate::ids::{AttemptId, ConnectionId, Incarnation, JobId, TaskId};
 use crate::job::Counters;
-use crate::limits::{ATTEMPTS_PER_TASK, SHUFFLE_FAILURES_PER_TASK};
 use crate::probe::probe;
 use crate::wire::message::{AttemptResult, OutputEntry, ToWorker};
 use crate::worker::shuffle::MapLocation;
@@ -45,7 +45,10 @@ impl Manager {
                 counts
             }
             AttemptResult::Failed(failure) => {
-                if is_known {
+                // One of an earlier life may be told of only now: that life never heard of it, or was not believed.
+                let is_news = id.epoch < self.config.epoch
+                    && self.jobs.active(id.job).is_some_and(|job| !job.has_failed(id));
+                if is_known || is_news {
                     self.attempt_failed(id, holder, *failure);
                 }
                 false
@@ -66,6 +69,13 @@ impl Manager {
         let (tasks, index) = execution.tasks_of(id.task);
         tasks.waiting.remove(&index);
         tasks.done += 1;
+        let failed_elsewhere: Vec<_> = tasks
+            .trouble(index)
+            .into_iter()
+            .flat_map(Trouble::where_program_failed)
+            .filter(|worker| *worker != holder)
+            .collect();
+        self.did_better(holder, &failed_elsewhere);
         if let TaskId::Map(map_index) = id.task
             && self.jobs.active(id.job).is_some_and(|job| !job.is_map_only())
         {
@@ -74,83 +84,6 @@ impl Manager {
             self.push_output(id.job, OutputEntry { map_index, location });
         }
         self.commit_if_won(id.job);
-    }
-
-    fn attempt_failed(&mut self, id: AttemptId, holder: Incarnation, mut failure: Failure) {
-        let fault = failure.cause.fault();
-        if fault == Fault::Nobody || !self.is_wanted(id.job, id.task) {
-            probe!("a failure matters to nobody");
-            return self.wait_again(id);
-        }
-        tracing::warn!(attempt = %id, "attempt failed: {}", failure.cause);
-        failure.attempt = Some(id);
-        failure.host = self.registry.get(holder).map(|worker| worker.host.clone());
-        let execution = self.executions.get_mut(&id.job).expect("a wanted task's job is executed");
-        execution.attempts_failed += 1;
-        let (tasks, index) = execution.tasks_of(id.task);
-        let failures = tasks.count_failure(index, fault);
-        if matches!(fault, Fault::Worker | Fault::Program) {
-            tasks.avoid(index, holder);
-        }
-        failure.attempts_failed = failures.total();
-        let is_final = match fault {
-            Fault::Job => true,
-            Fault::Program => failures.program >= ATTEMPTS_PER_TASK,
-            Fault::Worker => {
-                if let Cause::OutputNotShared { .. } = failure.cause {
-                    probe!("a worker does not see the staging directory");
-                    execution.excluded.insert(holder);
-                    self.move_away(id.job, holder);
-                }
-                let (execution, tasks) = (&self.executions[&id.job], self.executions[&id.job].tasks(id.task));
-                let has_failed_it = |worker: Incarnation| {
-                    execution.excluded.contains(&worker)
-                        || tasks.failed_on(index).is_some_and(|failed| failed.contains_key(&worker))
-                };
-                let may_try_again = failures.worker < ATTEMPTS_PER_TASK
-                    || self.registry.all().any(|(worker, _)| !has_failed_it(worker));
-                self.is_seen_by_nobody(id.job) || !may_try_again
-            }
-            Fault::Shuffle => {
-                probe!("a reduce meets a corrupt run on its own worker");
-                if let Cause::RunCorrupt { map } | Cause::RunUnfetchable { map, .. } = failure.cause {
-                    self.revoke_bad_output(map);
-                }
-                failures.shuffle >= SHUFFLE_FAILURES_PER_TASK
-            }
-            Fault::Nobody => false,
-        };
-        if is_final {
-            probe!("a task fails for good");
-            self.fail_job_with(id.job, failure);
-        } else {
-            self.wait_again(id);
-        }
-    }
-
-    /// Ends what a worker executes of a job, so that others do it: what it gathers it could not put in place.
-    fn move_away(&mut self, job: JobId, holder: Incarnation) {
-        let mut there = self.attempts.of_holder(holder);
-        there.retain(|attempt| attempt.job == job);
-        for attempt in there {
-            self.kill_attempt(attempt);
-            self.wait_again(attempt);
-        }
-    }
-
-    /// Whether every worker that is there was found not to see the job's staging directory.
-    pub(super) fn is_seen_by_nobody(&self, job: JobId) -> bool {
-        let excluded = &self.executions[&job].excluded;
-        !excluded.is_empty() && self.registry.all().all(|(worker, _)| excluded.contains(&worker))
-    }
-
-    /// Fails a job when the last worker is gone that might have seen its staging directory, and others are left.
-    pub(super) fn fail_if_seen_by_nobody(&mut self, job: JobId) {
-        if self.registry.all().next().is_some() && self.is_seen_by_nobody(job) {
-            probe!("only workers are left that do not see the staging directory");
-            let path = self.jobs.active(job).expect("the job is active").staging().0;
-            self.fail_job(job, Cause::OutputNotShared { path });
-        }
     }
 
     /// Gives up an attempt that will never report.
@@ -166,7 +99,7 @@ impl Manager {
     }
 
     /// Lets an attempt's task wait for another, unless it has one or needs none.
-    fn wait_again(&mut self, id: AttemptId) {
+    pub(super) fn wait_again(&mut self, id: AttemptId) {
         let is_executed = self.attempts.of_task(id.job, id.task).any(|(_, attempt)| !attempt.is_killed);
         if is_executed || !self.is_wanted(id.job, id.task) {
             return;
@@ -222,7 +155,7 @@ impl Manager {
         let counted = self.revoke_output(map);
         if let (true, Some(holder), Some(execution)) = (counted, holder, self.executions.get_mut(&map.job)) {
             let (tasks, index) = execution.tasks_of(map.task);
-            tasks.avoid(index, holder);
+            tasks.avoid(index, holder, false);
         }
         counted
     }

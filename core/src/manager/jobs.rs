@@ -7,14 +7,14 @@
 //!                    └─────JobFailing─────┴──────────────────────────┴───────▶ Failing ◀────────┘    └─JobEnded─▶ (report)
 //! ```
 //!
-//! `TaskWon` and `OutputRevoked` come only while Running.
+//! `TaskWon`, `AttemptFailed` and `OutputRevoked` come only while Running.
 
 use super::journal::Record;
 use crate::failure::Failure;
 use crate::ids::{AttemptId, Epoch, Incarnation, JobId, SubmissionKey, TaskId};
 use crate::job::{Counters, JobReport, JobSpecification, Plan, Staging};
 use crate::limits::REPORTS_KEPT;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
@@ -56,6 +56,8 @@ pub struct Job {
     pub failure: Option<Failure>,
     map_winners: Winners,
     reduce_winners: Winners,
+    /// Attempts that failed by the program's own doing.
+    failed: BTreeMap<TaskId, BTreeSet<AttemptId>>,
 }
 
 /// The winners of all tasks of one kind.
@@ -129,6 +131,7 @@ impl Jobs {
                         failure: None,
                         map_winners: Winners::default(),
                         reduce_winners: Winners::default(),
+                        failed: BTreeMap::new(),
                     },
                 );
             }
@@ -144,6 +147,12 @@ impl Jobs {
                 let job = self.active_mut(attempt.job);
                 assert_eq!(job.phase, Phase::Running, "tasks are won while their job runs");
                 job.winners_mut(attempt.task).win(Winner { attempt, holder, counters });
+            }
+            Record::AttemptFailed { attempt } => {
+                let job = self.active_mut(attempt.job);
+                assert_eq!(job.phase, Phase::Running, "attempts count as failed while their job runs");
+                let is_new = job.failed.entry(attempt.task).or_default().insert(attempt);
+                assert!(is_new, "an attempt fails once");
             }
             Record::OutputRevoked { attempt } => {
                 let job = self.active_mut(attempt.job);
@@ -258,6 +267,16 @@ impl Job {
             TaskId::Map(_) => &mut self.map_winners,
             TaskId::Reduce(_) => &mut self.reduce_winners,
         }
+    }
+
+    /// How many attempts of a task failed by the program's own doing.
+    pub fn program_failures(&self, task: TaskId) -> u32 {
+        self.failed.get(&task).map_or(0, |attempts| attempts.len() as u32)
+    }
+
+    /// Whether this attempt is one of those.
+    pub fn has_failed(&self, attempt: AttemptId) -> bool {
+        self.failed.get(&attempt.task).is_some_and(|attempts| attempts.contains(&attempt))
     }
 
     /// Every winner, maps first.

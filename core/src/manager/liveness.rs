@@ -8,7 +8,7 @@ use super::peers::Who;
 use super::registry::Link;
 use super::{Effect, Manager};
 use crate::failure::Cause;
-use crate::ids::{ConnectionId, Incarnation};
+use crate::ids::{ConnectionId, Incarnation, JobId, TaskId};
 use crate::limits::{CONNECTIONS_MAX, GRACE_US, HANDSHAKE_US};
 use crate::machine::{Action, NetworkAction};
 use crate::probe::probe;
@@ -26,6 +26,10 @@ pub enum ManagerTimer {
     Lease(Incarnation),
     /// A worker whose connection closed has not dialled again.
     Grace(Incarnation),
+    /// A task may be tried again by a worker that failed it by its own doing.
+    Retry(JobId, TaskId, Incarnation),
+    /// A worker that was set aside has rested.
+    LetIn(Incarnation),
     /// Watchers are to be told how their jobs go.
     Progress,
     /// Workers have had time to come back after the Manager did.
@@ -196,6 +200,9 @@ impl Manager {
                     self.lose_worker(incarnation, Departure::Cut);
                 }
             }
+            // What waits is dealt after every input.
+            ManagerTimer::Retry(..) => probe!("a task is tried again where it failed"),
+            ManagerTimer::LetIn(worker) => self.let_in(worker),
             ManagerTimer::Progress => self.tell_progress(),
             ManagerTimer::Recovered => self.recovered(),
         }
@@ -224,6 +231,7 @@ impl Manager {
         }
         self.timers.cancel(ManagerTimer::Lease(incarnation));
         self.timers.cancel(ManagerTimer::Grace(incarnation));
+        self.timers.cancel(ManagerTimer::LetIn(incarnation));
         if let Some(connection) = worker.link.connection() {
             let action = self.peers.close(connection, None);
             self.act(action);

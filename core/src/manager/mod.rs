@@ -4,6 +4,7 @@
 mod clients;
 mod commit;
 mod execution;
+mod failures;
 mod fates;
 pub mod files;
 mod invariants;
@@ -17,6 +18,7 @@ mod recovery;
 mod registry;
 mod schedule;
 mod sessions;
+mod standing;
 mod tasks;
 
 #[cfg(test)]
@@ -55,6 +57,8 @@ pub struct ManagerConfig {
     pub heartbeat_us: u64,
     /// For how long a silent worker still counts as alive.
     pub lease_us: u64,
+    /// For how long all workers that are there may fail a task by their own doing before its job is given up.
+    pub worker_patience_us: u64,
     /// The least bytes of records after which the journal begins anew with a snapshot.
     pub snapshot_after_bytes: u64,
     /// Draws nonces.
@@ -183,6 +187,7 @@ impl Manager {
 
     /// Does what was decided after every input: tasks are dealt, and what need not wait for the journal leaves.
     fn settle(&mut self) {
+        self.judge_workers();
         self.schedule();
         self.continue_stopping();
         if self.journal.is_long(self.config.snapshot_after_bytes) {

@@ -1,13 +1,15 @@
 //! Who the workers are: owns each one's session, its link and how much of it is in use.
 //!
 //! Decides nothing about tasks. Invariant: a session number belongs to one worker; a worker is in the order of free slots
-//! exactly while tasks may be given to it, that is while it is linked, has told its inventory, and was heard.
+//! exactly while tasks may be given to it, that is while it is linked, has told its inventory, was heard, and is not set aside.
 
+use super::standing::Standing;
 use crate::ids::{ConnectionId, Incarnation, SessionId};
 use crate::limits::UNHEARD_US;
 use crate::time::Time;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 /// All workers that count as alive.
@@ -17,6 +19,8 @@ pub struct Registry {
     sessions: BTreeMap<SessionId, Incarnation>,
     by_free_slots: BTreeSet<(u32, Incarnation)>,
     by_gathering: BTreeSet<(u32, Incarnation)>,
+    doubtful: BTreeSet<Incarnation>,
+    aside: BTreeSet<Incarnation>,
     last_session: u64,
 }
 
@@ -41,6 +45,8 @@ pub struct Worker {
     pub registered_at: Time,
     /// When it is taken for gone if it stays silent.
     pub lease_until: Time,
+    /// How far it is trusted.
+    pub standing: Standing,
     slots_used: u32,
     gathering: u32,
 }
@@ -89,8 +95,13 @@ impl Link {
 }
 
 impl Worker {
-    fn is_eligible(&self) -> bool {
+    /// Whether it could be given tasks, trusted or not.
+    pub fn is_in_service(&self) -> bool {
         self.heard && matches!(self.link, Link::Open(_))
+    }
+
+    fn is_eligible(&self) -> bool {
+        self.is_in_service() && !self.standing.is_aside()
     }
 
     /// Slots without an attempt.
@@ -137,12 +148,17 @@ impl Registry {
             sequence: 0,
             registered_at,
             lease_until,
+            standing: Standing::default(),
             slots_used: 0,
             gathering: 0,
         };
         self.change(incarnation, |slot| {
-            let (slots_used, gathering) = slot.as_ref().map_or((0, 0), |old| (old.slots_used, old.gathering));
-            *slot = Some(Worker { slots_used, gathering, ..worker });
+            *slot = Some(match slot.take() {
+                Some(Worker { slots_used, gathering, standing, .. }) => {
+                    Worker { slots_used, gathering, standing, ..worker }
+                }
+                None => worker,
+            });
         });
         (session, before.map(|(_, link)| link))
     }
@@ -209,6 +225,16 @@ impl Registry {
         self.by_gathering.iter().map(|(_, incarnation)| *incarnation)
     }
 
+    /// A worker that ought to be set aside, and another that may be given tasks meanwhile is there.
+    pub fn first_that_can_be_spared(&self) -> Option<Incarnation> {
+        self.doubtful.first().filter(|_| self.by_gathering.len() > 1).copied()
+    }
+
+    /// Workers that were set aside, if there is nobody else to give tasks to.
+    pub fn aside_and_needed(&self) -> Vec<Incarnation> {
+        if self.by_gathering.is_empty() { self.aside.iter().copied().collect() } else { Vec::new() }
+    }
+
     /// How many workers are linked, but were not heard though there was time enough.
     pub fn count_unheard(&self, now: Time) -> u32 {
         let is_unheard = |worker: &&Worker| {
@@ -222,12 +248,20 @@ impl Registry {
         if let Some(worker) = &slot {
             self.by_free_slots.remove(&(worker.free_slots(), incarnation));
             self.by_gathering.remove(&(gathering_load(worker), incarnation));
+            self.doubtful.remove(&incarnation);
+            self.aside.remove(&incarnation);
         }
         change(&mut slot);
         if let Some(worker) = slot {
             if worker.is_eligible() {
                 self.by_free_slots.insert((worker.free_slots(), incarnation));
                 self.by_gathering.insert((gathering_load(&worker), incarnation));
+            }
+            if worker.is_eligible() && worker.standing.is_doubtful() {
+                self.doubtful.insert(incarnation);
+            }
+            if worker.is_in_service() && worker.standing.is_aside() {
+                self.aside.insert(incarnation);
             }
             self.workers.insert(incarnation, worker);
         }
@@ -239,6 +273,14 @@ impl Registry {
         for (session, incarnation) in &self.sessions {
             assert_eq!(self.workers[incarnation].session, *session, "a session leads to its worker");
         }
+        let standing = |is: fn(&Worker) -> bool| {
+            let of_it = self.workers.iter().filter(move |(_, worker)| is(worker));
+            of_it.map(|(incarnation, _)| *incarnation)
+        };
+        assert!(
+            standing(|it| it.is_eligible() && it.standing.is_doubtful()).eq(self.doubtful.iter().copied())
+        );
+        assert!(standing(|it| it.is_in_service() && it.standing.is_aside()).eq(self.aside.iter().copied()));
         let eligible = self.workers.iter().filter(|(_, worker)| worker.is_eligible());
         let mut count = 0;
         for (incarnation, worker) in eligible {

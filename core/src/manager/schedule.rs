@@ -69,7 +69,8 @@ impl Manager {
     }
 
     /// The first waiting task for which one of the candidates will do: one of those workers that failed it least often, even
-    /// if it must wait for them. So it comes round to each of them, whatever is broken about the others.
+    /// if it must wait for them, or until they may try again. So it comes round to each of them, whatever is broken about the
+    /// others.
     fn choose<C: Iterator<Item = Incarnation>>(
         &self,
         execution: &Execution,
@@ -79,11 +80,13 @@ impl Manager {
         let may_execute = |worker: &Incarnation| !execution.excluded.contains(worker);
         let first = candidates().find(may_execute)?;
         tasks.waiting.iter().copied().find_map(|index| {
-            let Some(failed) = tasks.failed_on(index) else { return Some((index, first)) };
-            let times = |worker: &Incarnation| failed.get(worker).copied().unwrap_or(0);
-            let fewest =
-                self.registry.by_gathering().filter(may_execute).map(|worker| times(&worker)).min()?;
-            let worker = candidates().find(|worker| may_execute(worker) && times(worker) == fewest)?;
+            let Some(trouble) = tasks.trouble(index) else { return Some((index, first)) };
+            let times = |worker: Incarnation| trouble.times_on(worker);
+            let fewest = self.registry.by_gathering().filter(may_execute).map(times).min()?;
+            let is_next = |worker: &Incarnation| {
+                may_execute(worker) && times(*worker) == fewest && trouble.may_try(*worker, self.now)
+            };
+            let worker = candidates().find(is_next)?;
             Some((index, worker))
         })
     }

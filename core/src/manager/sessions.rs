@@ -9,7 +9,7 @@ use super::execution::AttemptStage;
 use super::liveness::Departure;
 use super::peers::Who;
 use super::registry::{Link, Registration};
-use crate::failure::{Cause, Failure, Fault};
+use crate::failure::{Cause, Failure};
 use crate::ids::{AttemptId, ConnectionId, Incarnation, JobId, TaskId};
 use crate::limits::{INVENTORY_ENTRIES_MAX, PAGE_ENTRIES, SHUFFLE_FAILURES_PER_TASK};
 use crate::probe::probe;
@@ -283,7 +283,7 @@ impl Manager {
         }
         let Some(execution) = self.executions.get_mut(&map.job) else { return };
         let (tasks, index) = execution.tasks_of(map.task);
-        if tasks.count_failure(index, Fault::Shuffle).shuffle >= SHUFFLE_FAILURES_PER_TASK {
+        if tasks.failed_by_shuffle(index) >= SHUFFLE_FAILURES_PER_TASK {
             probe!("the runs of a map cannot be had for good");
             let mut failure = Failure::new(cause);
             failure.attempt = Some(map);

@@ -1,10 +1,12 @@
-//! The tasks of a job: owns which of one kind wait for a worker, how often each failed, by whose fault, and on whom.
+//! The tasks of a job: owns which of one kind wait for a worker, and how they fared on whom.
 //!
-//! Never knows what executes them. A task that nothing ever went wrong with costs an entry in a set while it waits, and no
-//! more.
+//! Never knows what executes them. How often a program failed is durable, and so in [`super::jobs`]; what is here a restart
+//! forgets. A task with which nothing ever went wrong costs an entry in a set while it waits, and no more.
 
-use crate::failure::Fault;
+use super::standing::doubled;
 use crate::ids::{AttemptId, Epoch, Incarnation, JobId, TaskId};
+use crate::limits::TASK_REST_US;
+use crate::time::Time;
 use alloc::collections::{BTreeMap, BTreeSet};
 
 /// The tasks of one kind.
@@ -17,25 +19,48 @@ pub struct Tasks {
     /// Those that wait for a worker.
     pub waiting: BTreeSet<u32>,
     launched: BTreeMap<u32, u32>,
-    failed_on: BTreeMap<u32, BTreeMap<Incarnation, u32>>,
-    failures: BTreeMap<u32, Failures>,
+    troubles: BTreeMap<u32, Trouble>,
 }
 
-/// How often a task failed, by whose fault.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
-pub struct Failures {
-    /// The program's.
-    pub program: u32,
-    /// A worker's.
-    pub worker: u32,
-    /// The shuffle's.
-    pub shuffle: u32,
+/// What is remembered of a task with which something went wrong.
+#[derive(Debug, Default)]
+pub struct Trouble {
+    /// Failures that were a worker's own doing.
+    pub by_workers: u32,
+    /// When the first of them was.
+    pub by_workers_since: Time,
+    /// Failures for map outputs that could not be had.
+    pub by_shuffle: u32,
+    on: BTreeMap<Incarnation, Trial>,
 }
 
-impl Failures {
-    /// All of them.
-    pub fn total(self) -> u32 {
-        self.program + self.worker + self.shuffle
+/// How a task fared on one worker.
+#[derive(Copy, Clone, Debug, Default)]
+struct Trial {
+    /// How often it failed there, or left there what could not be had.
+    times: u32,
+    /// How often that was the worker's own doing.
+    by_worker: u32,
+    /// Whether it ever was the program's.
+    by_program: bool,
+    /// When the worker may try it again.
+    retry_at: Time,
+}
+
+impl Trouble {
+    /// How often it failed on a worker.
+    pub fn times_on(&self, worker: Incarnation) -> u32 {
+        self.on.get(&worker).map_or(0, |trial| trial.times)
+    }
+
+    /// Whether a worker may try it now.
+    pub fn may_try(&self, worker: Incarnation, now: Time) -> bool {
+        self.on.get(&worker).is_none_or(|trial| trial.retry_at <= now)
+    }
+
+    /// Workers on which its program failed.
+    pub fn where_program_failed(&self) -> impl Iterator<Item = Incarnation> {
+        self.on.iter().filter(|(_, trial)| trial.by_program).map(|(worker, _)| *worker)
     }
 }
 
@@ -55,25 +80,37 @@ impl Tasks {
         attempt
     }
 
-    /// Lets a task rather be executed by another worker than this one, which failed it.
-    pub fn avoid(&mut self, index: u32, worker: Incarnation) {
-        *self.failed_on.entry(index).or_default().entry(worker).or_default() += 1;
+    /// What is remembered of a task; `None` if nothing went wrong with it.
+    pub fn trouble(&self, index: u32) -> Option<&Trouble> {
+        self.troubles.get(&index)
     }
 
-    /// The workers that failed a task, and how often; `None` if nobody did.
-    pub fn failed_on(&self, index: u32) -> Option<&BTreeMap<Incarnation, u32>> {
-        self.failed_on.get(&index)
+    /// Lets a task rather be executed by another worker than this one: its program failed there, or what it left there cannot
+    /// be had.
+    pub fn avoid(&mut self, index: u32, worker: Incarnation, by_program: bool) {
+        let trial = self.troubles.entry(index).or_default().on.entry(worker).or_default();
+        trial.times += 1;
+        trial.by_program |= by_program;
     }
 
-    /// Counts a failure of a task; returns all of its failures.
-    pub fn count_failure(&mut self, index: u32, fault: Fault) -> Failures {
-        let failures = self.failures.entry(index).or_default();
-        match fault {
-            Fault::Program | Fault::Job => failures.program += 1,
-            Fault::Worker => failures.worker += 1,
-            Fault::Shuffle => failures.shuffle += 1,
-            Fault::Nobody => {}
+    /// Counts a failure that is the worker's own doing; returns when that worker may try again.
+    pub fn failed_by_worker(&mut self, index: u32, worker: Incarnation, now: Time) -> Time {
+        let trouble = self.troubles.entry(index).or_default();
+        if trouble.by_workers == 0 {
+            trouble.by_workers_since = now;
         }
-        *failures
+        trouble.by_workers += 1;
+        let trial = trouble.on.entry(worker).or_default();
+        trial.retry_at = now.after(doubled(TASK_REST_US, trial.by_worker));
+        trial.by_worker += 1;
+        trial.times += 1;
+        trial.retry_at
+    }
+
+    /// Counts a failure for a map output that cannot be had; returns how many there were.
+    pub fn failed_by_shuffle(&mut self, index: u32) -> u32 {
+        let trouble = self.troubles.entry(index).or_default();
+        trouble.by_shuffle += 1;
+        trouble.by_shuffle
     }
 }

@@ -298,6 +298,8 @@ pub enum ToClient {
     },
     /// How a watched job goes.
     Progress(JobProgress),
+    /// An attempt of a watched job failed, and its task is tried again; of many in a short time, the last.
+    AttemptFailed(Failure),
     /// A watched job ended.
     Ended(JobReport),
     /// There is no such job.

@@ -11,8 +11,7 @@ use windrow_core::failure::{Cause, Fault};
 pub enum Excuse {
     /// The storage of inputs and outputs failed: the job may fail by it, and say so.
     StorageFailed,
-    /// Scratch failed, and the one worker that must be able to do the work was not there for it: it failed, too, or was not
-    /// in service all the time.
+    /// Scratch failed, that of the one worker that must be able to do the work, too.
     NoScratch,
     /// The power failed, and the job had not asked for its output to be synced.
     NotSynced,
@@ -36,7 +35,7 @@ impl fmt::Display for Excuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Excuse::StorageFailed => "the shared storage failed",
-            Excuse::NoScratch => "scratch failed, and the capable worker was not in service",
+            Excuse::NoScratch => "scratch failed, on the capable worker, too",
             Excuse::NotSynced => "the power failed and the job does not sync",
             Excuse::Program => "the job's program fails",
             Excuse::Cancelled => "the user gave the job up",
@@ -70,9 +69,7 @@ pub(super) fn for_failure(evidence: &Evidence<'_>, job: usize, cause: &Cause) ->
         {
             Excuse::NotSynced
         }
-        Cause::Scratch { .. } if evidence.scratch_failed && is_out_of_service(evidence, job) => {
-            Excuse::NoScratch
-        }
+        Cause::Scratch { .. } if evidence.capable_scratch_failed => Excuse::NoScratch,
         Cause::InputChanged { .. } if evidence.history.inputs[job].len() > 1 => Excuse::InputChanged,
         Cause::OutputNotShared { .. }
             if evidence.struck.contains(&FaultKind::OtherStorage) && is_out_of_service(evidence, job) =>
@@ -97,7 +94,7 @@ pub(super) fn for_a_part_that_is_not_durable(evidence: &Evidence<'_>) -> Option<
     evidence.storage_failed.then_some(Excuse::StorageFailed)
 }
 
-/// Whether the capable worker may have been missing when the job failed.
+/// Whether the capable worker may have been missing when only others were there, which is found out at once.
 fn is_out_of_service(evidence: &Evidence<'_>, job: usize) -> bool {
     let impairing = [
         FaultKind::CrashWorker,
@@ -119,11 +116,7 @@ fn is_out_of_service(evidence: &Evidence<'_>, job: usize) -> bool {
         (Some(registered), Some(heard)) => registered > heard,
         (None, _) | (_, None) => true,
     };
-    // What the shared storage refused counts against the same task.
-    let storage_failed = evidence.storage_failed;
-    late || storage_failed
-        || evidence.capable_scratch_failed
-        || impairing.iter().any(|kind| evidence.struck.contains(kind))
+    late || impairing.iter().any(|kind| evidence.struck.contains(kind))
 }
 
 /// Why what is visible of a job need not be whole.

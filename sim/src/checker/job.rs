@@ -122,6 +122,7 @@ pub fn one_key_is_one_job(evidence: &Evidence<'_>, job: usize) -> Option<Violati
             ClientReport::Accepted(job) => Some(*job),
             ClientReport::Waiting(_)
             | ClientReport::Progress(_)
+            | ClientReport::AttemptFailed(_)
             | ClientReport::Ended(_)
             | ClientReport::ShutDown { .. }
             | ClientReport::Failed(_) => None,
@@ -153,6 +154,7 @@ pub fn every_user_hears_the_end(evidence: &Evidence<'_>, job: usize) -> Option<V
                 ClientReport::Waiting(_)
                 | ClientReport::Accepted(_)
                 | ClientReport::Progress(_)
+                | ClientReport::AttemptFailed(_)
                 | ClientReport::ShutDown { .. },
             )
             | None => false,
@@ -175,6 +177,7 @@ pub fn a_failure_can_be_read(evidence: &Evidence<'_>, job: usize) -> Option<Viol
         ClientReport::Waiting(failure) => Some(failure),
         ClientReport::Accepted(_)
         | ClientReport::Progress(_)
+        | ClientReport::AttemptFailed(_)
         | ClientReport::Ended(_)
         | ClientReport::ShutDown { .. }
         | ClientReport::Failed(_) => None,
@@ -242,6 +245,7 @@ fn refusals<'a>(
             ClientReport::Waiting(_)
             | ClientReport::Accepted(_)
             | ClientReport::Progress(_)
+            | ClientReport::AttemptFailed(_)
             | ClientReport::Ended(_)
             | ClientReport::ShutDown { .. },
         )

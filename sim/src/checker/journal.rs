@@ -19,6 +19,7 @@ pub fn what_is_said_is_durable(report: &ClientReport, journal: &[Vec<Record>]) -
         }
         ClientReport::Waiting(_)
         | ClientReport::Progress(_)
+        | ClientReport::AttemptFailed(_)
         | ClientReport::ShutDown { .. }
         | ClientReport::Failed(_) => true,
     };
@@ -36,6 +37,7 @@ pub fn an_output_is_decided_before_it_shows(evidence: &Evidence<'_>, job: usize)
         | Record::JobAccepted { .. }
         | Record::JobPlanned { .. }
         | Record::TaskWon { .. }
+        | Record::AttemptFailed { .. }
         | Record::OutputRevoked { .. }
         | Record::JobCommitting { .. }
         | Record::JobPublishing { .. }

@@ -68,9 +68,7 @@ pub struct Evidence<'a> {
     pub struck: &'a BTreeSet<FaultKind>,
     /// Whether the shared storage itself has failed.
     pub storage_failed: bool,
-    /// Whether any worker's scratch has failed.
-    pub scratch_failed: bool,
-    /// Whether that of the capable worker has.
+    /// Whether the scratch of the capable worker has failed.
     pub capable_scratch_failed: bool,
     /// Programs that were given up because they were silent, by their command lines.
     pub given_up: &'a [String],
@@ -150,6 +148,7 @@ pub(crate) fn end_of(reports: &[ClientReport]) -> Option<&JobReport> {
         ClientReport::Waiting(_)
         | ClientReport::Accepted(_)
         | ClientReport::Progress(_)
+        | ClientReport::AttemptFailed(_)
         | ClientReport::ShutDown { .. }
         | ClientReport::Failed(_) => None,
     })

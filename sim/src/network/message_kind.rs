@@ -54,7 +54,7 @@ kinds! {
         FromWorker { Register Inventory Gathered PullOutputs Unfetchable Progress Ended Goodbye }
         ToWorker { Registered Verdicts Launch Run Kill Outputs Acknowledged DropJob Stop }
         FromClient { Submit Watch Cancel Shutdown }
-        ToClient { Accepted Progress Ended UnknownJob Refused ShuttingDown }
+        ToClient { Accepted Progress AttemptFailed Ended UnknownJob Refused ShuttingDown }
         FetchAnswer { Run NotHere Unreadable }
     }
     structs { Hello FetchRequest Heartbeat HeartbeatAnswer }

@@ -33,13 +33,16 @@ pub const ALL: &[Probe] = &[
     within_reach("a key comes twice"),
     within_reach("who asks late hears the end"),
     within_reach("a job is asked for that nobody knows"),
-    // core/src/manager/fates.rs
-    within_reach("a success of an attempt given up for lost counts"),
+    // core/src/manager/failures.rs
     within_reach("a failure matters to nobody"),
     within_reach("a worker does not see the staging directory"),
     within_reach("a reduce meets a corrupt run on its own worker"),
     within_reach("a task fails for good"),
     within_reach("only workers are left that do not see the staging directory"),
+    within_reach("a worker is set aside"),
+    within_reach("a worker is let in again, for nobody else is left"),
+    // core/src/manager/fates.rs
+    within_reach("a success of an attempt given up for lost counts"),
     within_reach("an attempt is lost"),
     within_reach("an attempt is killed while its worker is away"),
     within_reach("an output is revoked with its worker"),
@@ -70,6 +73,7 @@ pub const ALL: &[Probe] = &[
     within_reach("a lease runs out"),
     within_reach("a worker is never heard"),
     within_reach("a grace runs out"),
+    within_reach("a task is tried again where it failed"),
     // core/src/manager/sessions.rs
     within_reach("a worker registers over its old connection"),
     out_of_reach(

@@ -86,7 +86,9 @@ impl<M: Node<Local = ClientInput, Request = ClientReport>> ClientProcess<M> {
                 let cancel = Event::Client(self.driven.actor().process, ClientInput::Cancel);
                 environment.schedule.after(us, cancel);
             }
-            if let ClientReport::Accepted(_) | ClientReport::Progress(_) = report {
+            if let ClientReport::Accepted(_) | ClientReport::Progress(_) | ClientReport::AttemptFailed(_) =
+                report
+            {
                 self.news = Some(environment.now());
             }
             self.reports.push(report);
@@ -99,7 +101,10 @@ impl<M: Node<Local = ClientInput, Request = ClientReport>> ClientProcess<M> {
 
 fn is_last(report: &ClientReport) -> bool {
     match report {
-        ClientReport::Waiting(_) | ClientReport::Accepted(_) | ClientReport::Progress(_) => false,
+        ClientReport::Waiting(_)
+        | ClientReport::Accepted(_)
+        | ClientReport::Progress(_)
+        | ClientReport::AttemptFailed(_) => false,
         ClientReport::Ended(_) | ClientReport::ShutDown { .. } | ClientReport::Failed(_) => true,
     }
 }

@@ -24,7 +24,6 @@ impl<M: Machines> World<M> {
             history: &self.history,
             struck: &struck,
             storage_failed,
-            scratch_failed: self.has_failed(|disk| disk != DiskName::Shared),
             capable_scratch_failed: self.has_failed(|disk| disk == capable),
             given_up: &self.environment.given_up,
             due: &self.due,

@@ -15,6 +15,7 @@ use crate::stream::Stream;
 use crate::workload::{Mistake, PATIENCE_US};
 use windrow_core::client::{ClientConfig, ClientInput, ClientTask};
 use windrow_core::ids::{Epoch, Incarnation, SubmissionKey};
+use windrow_core::limits::WORKER_PATIENCE_US;
 use windrow_core::manager::ManagerConfig;
 use windrow_core::worker::WorkerConfig;
 use windrow_core::worker::shuffle::ShuffleConfig;
@@ -31,6 +32,7 @@ impl<M: Machines> World<M> {
             epoch: Epoch(u64::from(process.life) + 1),
             heartbeat_us: setting.heartbeat_us,
             lease_us: setting.lease_us,
+            worker_patience_us: WORKER_PATIENCE_US,
             snapshot_after_bytes: setting.snapshot_after_bytes,
             seed: self.draw(&format!("seed of {process}")),
         };

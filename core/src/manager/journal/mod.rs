@@ -55,6 +55,11 @@ pub enum Record {
         /// Its figures.
         counters: Counters,
     },
+    /// An attempt failed by its program's own doing, which only so many of a task may.
+    AttemptFailed {
+        /// Which.
+        attempt: AttemptId,
+    },
     /// A map's output is lost; the task has no winner any more.
     OutputRevoked {
         /// The attempt that was its winner.
@@ -118,6 +123,7 @@ impl<E> Journal<E> {
             | Record::JobAccepted { .. }
             | Record::JobPlanned { .. }
             | Record::TaskWon { .. }
+            | Record::AttemptFailed { .. }
             | Record::OutputRevoked { .. }
             | Record::JobCommitting { .. }
             | Record::JobPublishing { .. }

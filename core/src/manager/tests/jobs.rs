@@ -157,26 +157,6 @@ fn the_same_key_is_the_same_job() {
 }
 
 #[test]
-fn a_program_that_fails_is_tried_four_times() {
-    let mut stage = Stage::new();
-    let (worker, client) = worker_and_client(&mut stage, 1);
-    stage.job(client, 1, 0);
-    for number in 0..3 {
-        let attempt = stage.launched[number];
-        let again = format!("Worker Launch map-00000-1-{}", number + 1);
-        let acknowledged = format!("Worker Acknowledged map-00000-1-{number} false");
-        assert_eq!(stage.failed(worker, attempt, program_failed()), [acknowledged, again]);
-    }
-    let last = stage.launched[3];
-    assert_eq!(
-        stage.failed(worker, last, program_failed()),
-        ["append JobFailing", "file remove STAGING", "Worker Acknowledged map-00000-1-3 false"]
-    );
-    stage.answer(FileAnswer::Done);
-    assert_eq!(stage.settle(), ["Client Ended ProgramFailed", "Worker DropJob { job: JobId(1) }"]);
-}
-
-#[test]
 fn cancelling_waits_until_nothing_of_the_job_runs() {
     let mut stage = Stage::new();
     let (worker, client) = worker_and_client(&mut stage, 1);

@@ -2,6 +2,7 @@
 //! owns the stage on which the test plays everyone else.
 
 mod dealing;
+mod failing;
 mod jobs;
 mod recovering;
 mod returning;
@@ -89,6 +90,7 @@ impl Stage {
             epoch: Epoch(epoch),
             heartbeat_us: 2 * SECOND_US,
             lease_us: 10 * SECOND_US,
+            worker_patience_us: 60 * SECOND_US,
             snapshot_after_bytes: 1 << 10,
             seed: epoch,
         };
@@ -244,6 +246,10 @@ impl Stage {
         lines
     }
 
+    fn last_launched(&self) -> AttemptId {
+        *self.launched.last().expect("something was launched")
+    }
+
     /// What the Manager does, a line each.
     fn drain(&mut self) -> Vec<String> {
         let mut lines = Vec::new();
@@ -321,6 +327,9 @@ impl Stage {
                         let cause = report.failure.as_ref().map(|failure| format!("{:?}", failure.cause));
                         self.report = Some(report);
                         format!("Ended {}", cause.map_or("well".into(), |cause| first_word(&cause)))
+                    }
+                    ToClient::AttemptFailed(failure) => {
+                        format!("AttemptFailed {}", first_word(&format!("{:?}", failure.cause)))
                     }
                     ToClient::Progress(progress) => {
                         self.progress = Some(progress);

@@ -33,80 +33,6 @@ fn a_report_of_a_run_that_nobody_gathers_changes_nothing() {
 }
 
 #[test]
-fn a_task_that_a_worker_failed_goes_to_another_even_if_it_must_wait() {
-    let mut stage = Stage::new();
-    let (first, client) = worker_and_client(&mut stage, 1);
-    stage.job(client, 2, 0);
-    let second = stage.worker(2, 1);
-    assert_eq!(stage.heartbeat(second, 1), ["heartbeat 1 answered", "Worker Launch map-00001-1-0"]);
-    let (map, other) = (stage.launched[0], stage.launched[1]);
-    let error = OsError { kind: OsErrorKind::NoSpace, text: "No space left on device".into() };
-    let full = Cause::Scratch { path: PathBytes::from("/scratch"), error };
-    assert_eq!(stage.failed(first, map, full), ["Worker Acknowledged map-00000-1-0 false"]);
-    assert_eq!(
-        stage.ended(second, other),
-        ["append TaskWon", "Worker Acknowledged map-00001-1-0 true", "Worker Launch map-00000-1-1"]
-    );
-}
-
-#[test]
-fn a_task_that_the_only_worker_failed_goes_to_it_again() {
-    let mut stage = Stage::new();
-    let (worker, client) = worker_and_client(&mut stage, 1);
-    stage.job(client, 1, 0);
-    for number in 0..4 {
-        let error = OsError { kind: OsErrorKind::NoSpace, text: "No space left on device".into() };
-        let full = Cause::Scratch { path: PathBytes::from("/scratch"), error };
-        let attempt = stage.launched[number];
-        stage.failed(worker, attempt, full);
-    }
-    assert_eq!(stage.launched.len(), 4);
-    stage.answer(FileAnswer::Done);
-    assert_eq!(stage.settle(), ["Client Ended Scratch", "Worker DropJob { job: JobId(1) }"]);
-}
-
-#[test]
-fn workers_that_cannot_do_a_task_never_fail_it_while_there_is_another() {
-    let mut stage = Stage::new();
-    let client = stage.connect(Role::Client);
-    let workers: Vec<_> = (1..=5).map(|incarnation| stage.worker(incarnation, 1)).collect();
-    for worker in &workers {
-        stage.heartbeat(*worker, 1);
-    }
-    stage.job(client, 1, 0);
-    for number in 0..4 {
-        let error = OsError { kind: OsErrorKind::NoSpace, text: "No space left on device".into() };
-        let full = Cause::Scratch { path: PathBytes::from("/scratch"), error };
-        let attempt = stage.launched[number];
-        // Only who executes it is believed.
-        for worker in &workers {
-            stage.failed(*worker, attempt, full.clone());
-        }
-    }
-    let [.., last] = stage.launched[..] else { panic!("it was launched") };
-    assert_eq!(stage.launched.len(), 5, "four have failed it, and the fifth is given it");
-    let said: Vec<_> = workers.iter().flat_map(|worker| stage.ended(*worker, last)).collect();
-    assert!(said.iter().any(|line| line == "append TaskWon"), "{said:?}");
-}
-
-#[test]
-fn a_job_fails_when_only_workers_are_left_that_do_not_see_its_staging() {
-    let mut stage = Stage::new();
-    let (first, client) = worker_and_client(&mut stage, 1);
-    stage.job(client, 1, 0);
-    let second = stage.worker(2, 1);
-    stage.heartbeat(second, 1);
-    let path = PathBytes::from("/data/.out");
-    stage.failed(first, stage.launched[0], Cause::OutputNotShared { path });
-    assert_eq!(stage.launched.len(), 2, "the other may see it");
-    stage.say(second, &FromWorker::Goodbye);
-    stage.settle();
-    stage.answer(FileAnswer::Done);
-    let said = stage.settle();
-    assert!(said.iter().any(|line| line == "Client Ended OutputNotShared"), "{said:?}");
-}
-
-#[test]
 fn a_silent_worker_is_lost_and_its_finished_maps_run_elsewhere() {
     let mut stage = Stage::new();
     let (first, client) = worker_and_client(&mut stage, 1);
@@ -222,24 +148,4 @@ fn a_map_whose_run_cannot_be_fetched_runs_elsewhere() {
     assert!(said.iter().any(|line| line == "append TaskWon"), "{said:?}");
     let [_, holder] = [first, second].map(|worker| stage.failed(worker, again, Cause::Killed));
     assert_eq!(holder, ["Worker Acknowledged map-00000-1-1 false"]);
-}
-
-#[test]
-fn a_task_that_everyone_failed_comes_round_to_each() {
-    let mut stage = Stage::new();
-    let (first, client) = worker_and_client(&mut stage, 1);
-    let second = stage.worker(2, 1);
-    stage.heartbeat(second, 1);
-    stage.job(client, 1, 0);
-    let mut failed_by_first = 0;
-    for number in 0..4 {
-        let error = OsError { kind: OsErrorKind::NoSpace, text: "No space left on device".into() };
-        let full = Cause::Scratch { path: PathBytes::from("/scratch"), error };
-        let attempt = stage.launched[number];
-        let heard_only = [format!("Worker Acknowledged {} false", attempt.file_stem())];
-        // Only who executes it is believed, and then something comes of it.
-        failed_by_first += u32::from(stage.failed(first, attempt, full.clone()) != heard_only);
-        stage.failed(second, attempt, full);
-    }
-    assert_eq!((stage.launched.len(), failed_by_first), (4, 2));
 }

@@ -1,0 +1,267 @@
+//! Attempts that fail: by whose fault, where and when the task is tried again, and which workers are set aside.
+
+use super::*;
+
+/// Seconds pass in which these workers are heard; returns what was done in each, as (second, line).
+fn pass(stage: &mut Stage, workers: &[ConnectionId], seconds: u64) -> Vec<(u64, String)> {
+    let mut lines = Vec::new();
+    for second in 1..=seconds {
+        let mut said = stage.wait(SECOND_US);
+        let sequence = stage.now.as_us();
+        said.extend(workers.iter().flat_map(|worker| stage.heartbeat(*worker, sequence)));
+        said.retain(|line| !line.starts_with("heartbeat") && !line.starts_with("Client"));
+        lines.extend(said.into_iter().map(|line| (second, line)));
+    }
+    lines
+}
+
+fn full() -> Cause {
+    let error = OsError { kind: OsErrorKind::NoSpace, text: "No space left on device".into() };
+    Cause::Scratch { path: PathBytes::from("/scratch"), error }
+}
+
+fn joined(stage: &mut Stage, incarnation: u64, slots: u32) -> ConnectionId {
+    let worker = stage.worker(incarnation, slots);
+    stage.heartbeat(worker, 1);
+    worker
+}
+
+#[test]
+fn a_program_that_fails_is_tried_four_times() {
+    let mut stage = Stage::new();
+    let (worker, client) = worker_and_client(&mut stage, 1);
+    stage.job(client, 1, 0);
+    for number in 0..3 {
+        let attempt = stage.launched[number];
+        let again = format!("Worker Launch map-00000-1-{}", number + 1);
+        let acknowledged = format!("Worker Acknowledged map-00000-1-{number} false");
+        assert_eq!(
+            stage.failed(worker, attempt, program_failed()),
+            ["append AttemptFailed".into(), acknowledged, again]
+        );
+    }
+    let last = stage.launched[3];
+    assert_eq!(
+        stage.failed(worker, last, program_failed()),
+        [
+            "append AttemptFailed",
+            "append JobFailing",
+            "file remove STAGING",
+            "Worker Acknowledged map-00000-1-3 false"
+        ]
+    );
+    stage.answer(FileAnswer::Done);
+    assert_eq!(stage.settle(), ["Client Ended ProgramFailed", "Worker DropJob { job: JobId(1) }"]);
+}
+
+#[test]
+fn who_follows_a_job_is_told_once_of_an_attempt_that_failed() {
+    let mut stage = Stage::new();
+    let (worker, client) = worker_and_client(&mut stage, 1);
+    stage.job(client, 1, 0);
+    let attempt = stage.last_launched();
+    stage.failed(worker, attempt, full());
+    let said: Vec<_> = (0..5).flat_map(|_| stage.wait(SECOND_US / 5)).collect();
+    let told: Vec<_> = said.iter().filter(|line| line.starts_with("Client AttemptFailed")).collect();
+    assert_eq!(told, ["Client AttemptFailed Scratch"], "{said:?}");
+}
+
+#[test]
+fn how_often_a_program_failed_outlives_the_manager() {
+    let mut stage = Stage::new();
+    let (worker, client) = worker_and_client(&mut stage, 1);
+    stage.job(client, 1, 0);
+    for number in 0..2 {
+        let attempt = stage.launched[number];
+        stage.failed(worker, attempt, program_failed());
+    }
+    let [.., third] = stage.launched[..] else { panic!("it was launched") };
+    let (mut stage, _) = stage.next_life();
+    stage.settle();
+    let worker = stage.connect(Role::Worker);
+    stage.register(worker, 1, 1);
+    let told = |failure| InventoryEntry::Ended(third, AttemptResult::Failed(Failure::new(failure).into()));
+    let entries = vec![told(program_failed()), told(program_failed())];
+    stage.say(worker, &FromWorker::Inventory { entries, jobs: vec![JobId(1)], last: true });
+    stage.settle();
+    stage.heartbeat(worker, 1);
+    let said = pass(&mut stage, &[worker], 10);
+    let again = "Worker Launch map-00000-2-0".into();
+    assert!(said.contains(&(10, again)), "one that is told twice counts once: {said:?}");
+    let [last] = stage.launched[..] else { panic!("it was launched once") };
+    let said = stage.failed(worker, last, program_failed());
+    assert_eq!(said[..2], ["append AttemptFailed", "append JobFailing"], "it is the fourth");
+}
+
+#[test]
+fn a_task_that_a_worker_failed_goes_to_another_even_if_it_must_wait() {
+    let mut stage = Stage::new();
+    let (first, client) = worker_and_client(&mut stage, 1);
+    stage.job(client, 2, 0);
+    let second = stage.worker(2, 1);
+    assert_eq!(stage.heartbeat(second, 1), ["heartbeat 1 answered", "Worker Launch map-00001-1-0"]);
+    let (map, other) = (stage.launched[0], stage.launched[1]);
+    assert_eq!(stage.failed(first, map, full()), ["Worker Acknowledged map-00000-1-0 false"]);
+    assert!(
+        pass(&mut stage, &[first, second], 5).is_empty(),
+        "the first may try again, the second has not tried"
+    );
+    assert_eq!(
+        stage.ended(second, other),
+        ["append TaskWon", "Worker Acknowledged map-00001-1-0 true", "Worker Launch map-00000-1-1"]
+    );
+}
+
+#[test]
+fn a_task_that_the_only_worker_failed_goes_to_it_again_after_ever_longer_pauses_and_not_for_ever() {
+    let mut stage = Stage::new();
+    let (worker, client) = worker_and_client(&mut stage, 1);
+    stage.job(client, 1, 0);
+    for (number, pause_s) in [1, 2, 4, 8, 16, 30].into_iter().enumerate() {
+        let attempt = stage.launched[number];
+        assert_eq!(
+            stage.failed(worker, attempt, full()),
+            [format!("Worker Acknowledged map-00000-1-{number} false")]
+        );
+        let again = format!("Worker Launch map-00000-1-{}", number + 1);
+        assert_eq!(pass(&mut stage, &[worker], pause_s), [(pause_s, again)]);
+    }
+    let last = stage.launched[6];
+    assert_eq!(stage.failed(worker, last, full())[0], "append JobFailing", "a minute has passed");
+    assert_eq!(stage.launched.len(), 7);
+    stage.answer(FileAnswer::Done);
+    assert_eq!(stage.settle(), ["Client Ended Scratch", "Worker DropJob { job: JobId(1) }"]);
+    assert_eq!(
+        stage.report.and_then(|report| report.failure).map(|failure| failure.attempts_failed),
+        Some(7)
+    );
+}
+
+#[test]
+fn workers_that_cannot_do_a_task_never_fail_it_while_there_is_another() {
+    let mut stage = Stage::new();
+    let (first, client) = worker_and_client(&mut stage, 1);
+    stage.job(client, 1, 0);
+    for pause_s in [1, 2, 4, 8, 16, 30] {
+        let last = stage.last_launched();
+        stage.failed(first, last, full());
+        pass(&mut stage, &[first], pause_s);
+    }
+    let second = joined(&mut stage, 2, 1);
+    let last = stage.last_launched();
+    assert_eq!(
+        stage.failed(first, last, full()),
+        ["Worker Acknowledged map-00000-1-6 false", "Worker Launch map-00000-1-7"]
+    );
+    let last = stage.last_launched();
+    assert_eq!(stage.ended(second, last)[0], "append TaskWon");
+}
+
+#[test]
+fn a_task_that_everyone_failed_comes_round_to_each() {
+    let mut stage = Stage::new();
+    let client = stage.connect(Role::Client);
+    let workers: Vec<_> = (1..=3).map(|incarnation| joined(&mut stage, incarnation, 1)).collect();
+    stage.job(client, 1, 0);
+    let mut failed = [0; 3];
+    for _ in 0..9 {
+        let last = stage.last_launched();
+        let holder = stage.manager.attempts.get(last).expect("it is under way").holder;
+        let index = holder.0 as usize - 1;
+        failed[index] += 1;
+        stage.failed(workers[index], last, full());
+        pass(&mut stage, &workers, 4);
+    }
+    assert_eq!(failed, [3, 3, 3]);
+}
+
+#[test]
+fn a_worker_on_which_many_tasks_fail_is_set_aside_and_let_in_again() {
+    let mut stage = Stage::new();
+    let (first, client) = worker_and_client(&mut stage, 3);
+    stage.job(client, 7, 0);
+    let second = joined(&mut stage, 2, 1);
+    // What it was given before it had failed three fails, too.
+    for number in [0, 1, 2, 4, 5] {
+        let attempt = stage.launched[number];
+        stage.failed(first, attempt, full());
+    }
+    assert_eq!(stage.launched.len(), 6, "the second is busy, the first is given nothing");
+    assert!(pass(&mut stage, &[first, second], 9).is_empty());
+    let let_in = pass(&mut stage, &[first, second], 1);
+    assert_eq!(let_in, [(1, "Worker Launch map-00006-1-0".into())], "it is the one that it has not failed");
+    let on_probation = stage.last_launched();
+    stage.failed(first, on_probation, full());
+    let is_aside = |stage: &Stage| stage.manager.registry.get(Incarnation(1)).unwrap().standing.is_aside();
+    assert!(is_aside(&stage), "one more was enough");
+    pass(&mut stage, &[first, second], 19);
+    assert!(is_aside(&stage), "for longer");
+    pass(&mut stage, &[first, second], 1);
+    assert!(!is_aside(&stage));
+}
+
+#[test]
+fn who_was_set_aside_is_let_in_when_nobody_else_is_left() {
+    let mut stage = Stage::new();
+    let (first, client) = worker_and_client(&mut stage, 3);
+    stage.job(client, 6, 0);
+    let second = joined(&mut stage, 2, 1);
+    for number in [0, 1, 2, 4, 5] {
+        let attempt = stage.launched[number];
+        stage.failed(first, attempt, full());
+    }
+    let said = stage.say(second, &FromWorker::Goodbye);
+    let launches = said.iter().filter(|line| line.starts_with("Worker Launch")).count();
+    assert_eq!(launches, 1, "the others it failed a moment ago: {said:?}");
+}
+
+#[test]
+fn a_program_that_fails_on_one_worker_and_does_well_on_another_counts_against_the_one() {
+    let mut stage = Stage::new();
+    let (first, client) = worker_and_client(&mut stage, 3);
+    stage.job(client, 5, 0);
+    let second = joined(&mut stage, 2, 1);
+    let [a, b, c, other] = stage.launched[..] else { panic!("all slots are in use") };
+    for attempt in [a, b, c] {
+        stage.failed(first, attempt, program_failed());
+    }
+    assert!(
+        !stage.manager.registry.get(Incarnation(1)).unwrap().standing.is_aside(),
+        "it may be the program"
+    );
+    stage.ended(second, other);
+    for _ in 0..3 {
+        let last = stage.last_launched();
+        stage.ended(second, last);
+    }
+    assert!(stage.manager.registry.get(Incarnation(1)).unwrap().standing.is_aside(), "it is the worker");
+}
+
+#[test]
+fn the_only_worker_is_never_set_aside() {
+    let mut stage = Stage::new();
+    let (worker, client) = worker_and_client(&mut stage, 3);
+    stage.job(client, 6, 0);
+    for number in 0..3 {
+        let attempt = stage.launched[number];
+        stage.failed(worker, attempt, full());
+    }
+    assert_eq!(stage.launched.len(), 6, "it tries the other tasks at once");
+}
+
+#[test]
+fn a_job_fails_when_only_workers_are_left_that_do_not_see_its_staging() {
+    let mut stage = Stage::new();
+    let (first, client) = worker_and_client(&mut stage, 1);
+    stage.job(client, 1, 0);
+    let second = stage.worker(2, 1);
+    stage.heartbeat(second, 1);
+    let path = PathBytes::from("/data/.out");
+    stage.failed(first, stage.launched[0], Cause::OutputNotShared { path });
+    assert_eq!(stage.launched.len(), 2, "the other may see it");
+    stage.say(second, &FromWorker::Goodbye);
+    stage.settle();
+    stage.answer(FileAnswer::Done);
+    let said = stage.settle();
+    assert!(said.iter().any(|line| line == "Client Ended OutputNotShared"), "{said:?}");
+}
