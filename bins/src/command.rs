@@ -1,5 +1,6 @@
 //! The subcommands: each owns its options and what is done with them, in a file of its own.
 
+pub mod guard;
 pub mod manager;
 pub mod run;
 pub mod shutdown;

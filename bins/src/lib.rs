@@ -42,6 +42,7 @@ fn execute(command: Command) -> Exit {
         Command::Worker(options) => command::worker::execute(&options),
         Command::Submit(options) => command::submit::execute(&options),
         Command::Shutdown(options) => command::shutdown::execute(&options),
+        Command::Guard => command::guard::execute(),
         Command::Sim(options) => command::simulate::execute(&options),
     }
 }

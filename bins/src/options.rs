@@ -61,6 +61,9 @@ pub enum Command {
     Submit(submit::SubmitOptions),
     /// Stop a cluster: the Manager and its workers
     Shutdown(shutdown::ShutdownOptions),
+    /// Clean up after the process that started this, should it be killed
+    #[command(hide = true)]
+    Guard,
     /// Search for bugs of Windrow itself, in simulated clusters
     Sim(simulate::SimulateOptions),
 }
@@ -172,7 +175,7 @@ mod tests {
 
     #[test]
     fn every_subcommand_teaches_by_an_example() {
-        for subcommand in Options::command().get_subcommands() {
+        for subcommand in Options::command().get_subcommands().filter(|it| !it.is_hide_set()) {
             let help = subcommand.clone().render_long_help().to_string();
             assert!(help.contains("Example"), "{}: {help}", subcommand.get_name());
             assert!(help.contains(&format!("windrow {}", subcommand.get_name())), "{help}");

@@ -1,7 +1,8 @@
 //! Where a process keeps its own files: owns the choice between a directory the user named and a private temporary one,
-//! which is removed at the end.
+//! which is removed at the end, by a guard if need be.
 
 use crate::failures::{bytes, work_directory as failure};
+use net::GuardHandle;
 use net::os_error::os_error;
 use std::fs;
 use std::io;
@@ -21,21 +22,26 @@ pub enum WorkDirectory {
 
 impl WorkDirectory {
     /// For a server: the directory that was named, made if it is missing; else a private one.
-    pub fn of_server(named: Option<&Path>) -> Result<WorkDirectory, Failure> {
+    pub fn of_server(named: Option<&Path>, guard: &GuardHandle) -> Result<WorkDirectory, Failure> {
         match named {
             Some(path) => made(path).map(WorkDirectory::Named),
-            None => private().map(WorkDirectory::Private),
+            None => private().map(|directory| WorkDirectory::guarded(directory, guard)),
         }
     }
 
     /// For a `run`: always a private one, in the directory that was named (made if it is missing) or where temporary
     /// files go.
-    pub fn of_run(named: Option<&Path>) -> Result<WorkDirectory, Failure> {
+    pub fn of_run(named: Option<&Path>, guard: &GuardHandle) -> Result<WorkDirectory, Failure> {
         match named {
             Some(path) => private_in(&made(path)?).map_err(|error| failure(path, &error)),
             None => private(),
         }
-        .map(WorkDirectory::Private)
+        .map(|directory| WorkDirectory::guarded(directory, guard))
+    }
+
+    fn guarded(directory: TempDir, guard: &GuardHandle) -> WorkDirectory {
+        guard.remove_at_death(directory.path());
+        WorkDirectory::Private(directory)
     }
 
     /// Where it is.
@@ -90,7 +96,7 @@ mod tests {
     fn a_named_directory_is_made_and_stays() {
         let base = tempfile::tempdir().unwrap();
         let path = base.path().join("a/b");
-        let directory = WorkDirectory::of_server(Some(&path)).unwrap();
+        let directory = WorkDirectory::of_server(Some(&path), &GuardHandle::default()).unwrap();
         assert_eq!((directory.path(), directory.to_remove()), (path.as_path(), None));
         drop(directory);
         assert!(path.is_dir());
@@ -99,7 +105,7 @@ mod tests {
     #[test]
     fn a_run_works_in_private_and_leaves_nothing() {
         let base = tempfile::tempdir().unwrap();
-        let directory = WorkDirectory::of_run(Some(base.path())).unwrap();
+        let directory = WorkDirectory::of_run(Some(base.path()), &GuardHandle::default()).unwrap();
         let path = directory.path().to_path_buf();
         assert_eq!(path.parent(), Some(base.path()));
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
@@ -113,7 +119,8 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let file = base.path().join("file");
         fs::write(&file, "").unwrap();
-        let failure = WorkDirectory::of_server(Some(&file.join("below"))).unwrap_err();
+        let failure =
+            WorkDirectory::of_server(Some(&file.join("below")), &GuardHandle::default()).unwrap_err();
         assert!(failure.to_string().contains("file/below"), "{failure}");
         assert!(failure.to_string().contains("give a --work-dir"), "{failure}");
     }

@@ -5,6 +5,7 @@
 //!
 //! Invariant: a dropped [`Child`] leaves no process of its group behind.
 
+use crate::guard::GuardHandle;
 use crate::processor_time;
 use mio::unix::SourceFd;
 use rustix::io::Errno;
@@ -27,6 +28,7 @@ pub struct Child {
     stdin_far_end: PipeReader,
     stdout: Option<File>,
     stderr: Option<File>,
+    guard: GuardHandle,
 }
 
 /// Which of a program's output pipes.
@@ -46,6 +48,7 @@ impl Child {
         stdin_far_end: PipeReader,
         stdout: File,
         stderr: File,
+        guard: GuardHandle,
     ) -> Child {
         let group = Pid::from_child(&process);
         Child {
@@ -56,6 +59,7 @@ impl Child {
             stdin_far_end,
             stdout: Some(stdout),
             stderr: Some(stderr),
+            guard,
         }
     }
 
@@ -147,6 +151,7 @@ impl Child {
 impl Drop for Child {
     fn drop(&mut self) {
         self.kill_group();
+        self.guard.group_is_over(self.group);
         if let Err(error) = self.process.wait() {
             tracing::warn!(%error, "a program could not be reaped");
         }

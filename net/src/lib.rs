@@ -20,6 +20,7 @@ mod datagram;
 pub mod disk;
 pub mod driver;
 pub mod entropy;
+pub mod guard;
 mod in_process;
 pub mod journal_file;
 pub mod local;
@@ -40,6 +41,7 @@ pub mod work_directory;
 pub mod worker_host;
 
 pub use client_host::{Link, follow};
+pub use guard::{Guard, GuardHandle, stand_guard};
 pub use local::{LocalCluster, LocalOptions};
 pub use manager_host::{ManagerHost, ManagerOptions};
 pub use stop_handle::StopHandle;

@@ -1,6 +1,6 @@
 //! `windrow run`: a job on this machine. Both machines live in this process; nothing listens, nothing stays behind.
 
-use super::{Place, follow_job};
+use super::{Place, follow_job, guard};
 use crate::failures::{invalid, work_directory};
 use crate::host;
 use crate::interrupts::Interrupts;
@@ -109,15 +109,16 @@ fn run(options: &RunOptions, interrupts: &Interrupts, presenter: &mut Presenter)
     }
     let Capacity { slots, memory_bytes } = machine.capacity()?;
     let directory = host::current_directory().map_err(|error| work_directory(Path::new("."), &error))?;
-    let work = WorkDirectory::of_run(machine.work_dir.as_deref())?;
+    let guard = guard::start()?;
+    let work = WorkDirectory::of_run(machine.work_dir.as_deref(), &guard.handle())?;
     interrupts.remove_at_end(work.to_remove());
     let streams = StandardStreams::in_directory(work.path());
     let specification = specification(job, &directory, Some(&streams), *sync)?;
     if job.inputs.iter().any(|path| is_stream(path)) {
         read_standard_input(&streams, presenter)?;
     }
-    let cluster =
-        LocalCluster::start(LocalOptions { slots, memory_bytes, work_dir: work.path().join("cluster") })?;
+    let (work_dir, guard) = (work.path().join("cluster"), guard.handle());
+    let cluster = LocalCluster::start(LocalOptions { slots, memory_bytes, work_dir, guard })?;
     interrupts.name_what_is_left_beside(PathBuf::from(OsStr::from_bytes(&specification.output.0)));
     let place = Place {
         cluster: cluster.cluster(),

@@ -1,0 +1,30 @@
+//! `windrow guard`: what `windrow` starts beside itself, to clean up should it be killed. Not for people.
+
+use crate::exit::Exit;
+use crate::present::say;
+use net::Guard;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use windrow_core::failure::Failure;
+
+/// The name of the subcommand.
+const NAME: &str = "guard";
+
+/// Starts one for this process.
+pub fn start() -> Result<Guard, Failure> {
+    // This very program, also where its file was replaced meanwhile.
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0("windrow").arg(NAME);
+    Guard::start(command)
+}
+
+/// Stands guard until the process at the other end of standard input is no more.
+pub fn execute() -> Exit {
+    let Ok(socket) = io::stdin().as_fd().try_clone_to_owned() else { return Exit::Failed };
+    for (path, error) in net::stand_guard(socket) {
+        say(format_args!("warning: {} is left of a windrow that was killed: {error}", path.display()));
+    }
+    Exit::Success
+}
