@@ -175,6 +175,20 @@ fn a_worker_with_its_guard_is_cleared_away_by_the_next_and_its_neighbour_is_not(
 }
 
 #[test]
+fn a_run_with_its_guard_is_cleared_away_by_the_next() {
+    let scene = Scene::set();
+    let mut run = scene.place.windrow(["run"]);
+    let run = Process::start(run.args(scene.job()));
+    scene.arrivals.next();
+    kill_guard_of(&run);
+    run.kill();
+    assert_eq!(names(&scene.place.path(TEMPORARY)).len(), 1, "nobody was there to clear away");
+    let job = ["run", "--input", "input", "--output", "output", "--mapper", "cat", "--reducer", "cat"];
+    scene.place.finish(job).expect_success();
+    scene.await_empty(TEMPORARY);
+}
+
+#[test]
 fn the_guard_alone_and_its_worker_goes_on() {
     let scene = Scene::set();
     let mut cluster = Cluster::start(&scene.place, 1);

@@ -1,15 +1,22 @@
 //! Where a process keeps its own files: owns the choice between a directory the user named and a private temporary one,
-//! which is removed at the end, by a guard if need be.
+//! which is removed at the end, by a guard if need be, and by the next start beside it where that died, too.
+//!
+//! A private directory holds a file that is locked as long as its process lives: so leftovers are told from neighbours, and from
+//! what only happens to be called like them.
 
 use crate::failures::{bytes, work_directory as failure};
 use net::GuardHandle;
 use net::os_error::os_error;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use windrow_core::failure::{Cause, Failure};
+
+/// What private directories are called, and the locked file in each.
+const PREFIX: &str = "windrow-";
+const LOCK_NAME: &str = "windrow.lock";
 
 /// A directory that is there, by its absolute path.
 #[derive(Debug)]
@@ -17,7 +24,7 @@ pub enum WorkDirectory {
     /// The user's: stays.
     Named(PathBuf),
     /// Ours: goes when this is dropped.
-    Private(TempDir),
+    Private(TempDir, File),
 }
 
 impl WorkDirectory {
@@ -39,16 +46,16 @@ impl WorkDirectory {
         .map(|directory| WorkDirectory::guarded(directory, guard))
     }
 
-    fn guarded(directory: TempDir, guard: &GuardHandle) -> WorkDirectory {
+    fn guarded((directory, lock): (TempDir, File), guard: &GuardHandle) -> WorkDirectory {
         guard.remove_at_death(directory.path());
-        WorkDirectory::Private(directory)
+        WorkDirectory::Private(directory, lock)
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
         match self {
             WorkDirectory::Named(path) => path,
-            WorkDirectory::Private(directory) => directory.path(),
+            WorkDirectory::Private(directory, _) => directory.path(),
         }
     }
 
@@ -56,7 +63,7 @@ impl WorkDirectory {
     pub fn to_remove(&self) -> Option<PathBuf> {
         match self {
             WorkDirectory::Named(_) => None,
-            WorkDirectory::Private(directory) => Some(directory.path().into()),
+            WorkDirectory::Private(directory, _) => Some(directory.path().into()),
         }
     }
 }
@@ -69,7 +76,7 @@ fn made(path: &Path) -> Result<PathBuf, Failure> {
 }
 
 /// Where temporary files go: an empty `TMPDIR` is none.
-fn private() -> Result<TempDir, Failure> {
+fn private() -> Result<(TempDir, File), Failure> {
     let Some(parent) = std::env::var_os("TMPDIR").filter(|path| !path.is_empty()) else {
         let parent = Path::new("/tmp");
         return private_in(parent).map_err(|error| failure(parent, &error));
@@ -82,10 +89,29 @@ fn private() -> Result<TempDir, Failure> {
     })
 }
 
-fn private_in(parent: &Path) -> io::Result<TempDir> {
+fn private_in(parent: &Path) -> io::Result<(TempDir, File)> {
     let parent = std::path::absolute(parent)?;
+    clear_leftovers(&parent);
     let owner_only = fs::Permissions::from_mode(0o700);
-    tempfile::Builder::new().prefix("windrow-").permissions(owner_only).tempdir_in(parent)
+    let directory = tempfile::Builder::new().prefix(PREFIX).permissions(owner_only).tempdir_in(parent)?;
+    // It has its name only once it is locked: nobody may take it for a dead one's in between.
+    let being_made = directory.path().join("being-made");
+    let lock = File::create_new(&being_made)?;
+    lock.try_lock()?;
+    fs::rename(being_made, directory.path().join(LOCK_NAME))?;
+    Ok((directory, lock))
+}
+
+/// Removes the private directories of processes that are dead. What cannot be looked at or removed is somebody else's.
+fn clear_leftovers(parent: &Path) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let is_one = entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes())
+            && entry.file_type().is_ok_and(|kind| kind.is_dir());
+        let lock = is_one.then(|| File::open(entry.path().join(LOCK_NAME)).ok()).flatten();
+        if lock.is_some_and(|lock| lock.try_lock().is_ok()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 #[cfg(test)]
@@ -112,6 +138,22 @@ mod tests {
         fs::write(path.join("x"), "x").unwrap();
         drop(directory);
         assert!(!path.exists() && base.path().exists());
+    }
+
+    #[test]
+    fn what_the_dead_left_goes_and_what_the_living_have_stays() {
+        let base = tempfile::tempdir().unwrap();
+        let start = || WorkDirectory::of_run(Some(base.path()), &GuardHandle::default()).unwrap();
+        let neighbour = start();
+        for (name, file) in [("windrow-dead", LOCK_NAME), ("windrow-data", "x"), ("other", LOCK_NAME)] {
+            fs::create_dir(base.path().join(name)).unwrap();
+            fs::write(base.path().join(name).join(file), "").unwrap();
+        }
+        let ours = start();
+        let is_there = |name: &str| base.path().join(name).exists();
+        assert!(!is_there("windrow-dead"));
+        assert!(is_there("windrow-data") && is_there("other"));
+        assert!(neighbour.path().exists() && ours.path().exists());
     }
 
     #[test]
