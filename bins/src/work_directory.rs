@@ -58,14 +58,6 @@ impl WorkDirectory {
             WorkDirectory::Private(directory, _) => directory.path(),
         }
     }
-
-    /// What has to be removed if the process ends before its time.
-    pub fn to_remove(&self) -> Option<PathBuf> {
-        match self {
-            WorkDirectory::Named(_) => None,
-            WorkDirectory::Private(directory, _) => Some(directory.path().into()),
-        }
-    }
 }
 
 fn made(path: &Path) -> Result<PathBuf, Failure> {
@@ -123,7 +115,7 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let path = base.path().join("a/b");
         let directory = WorkDirectory::of_server(Some(&path), &GuardHandle::default()).unwrap();
-        assert_eq!((directory.path(), directory.to_remove()), (path.as_path(), None));
+        assert_eq!(directory.path(), path);
         drop(directory);
         assert!(path.is_dir());
     }

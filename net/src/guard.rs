@@ -114,6 +114,14 @@ impl GuardHandle {
         self.tell(GROUP_OVER, &group.as_raw_nonzero().get().to_le_bytes());
     }
 
+    /// One, and where it is heard what it tells.
+    #[cfg(test)]
+    pub(crate) fn heard() -> (GuardHandle, OwnedFd) {
+        let (ours, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
+        (GuardHandle(Some(Arc::new(ours))), theirs)
+    }
+
     fn tell(&self, kind: u8, what: &[u8]) {
         let Some(socket) = &self.0 else { return };
         let told = send(socket.as_ref(), &[&[kind], what].concat(), FLAGS);
@@ -233,9 +241,7 @@ mod tests {
         let mut command = Command::new("sh");
         command.args(["-c", "sleep 1000 & wait"]).process_group(0);
         let mut program = command.spawn().unwrap();
-        let (ours, theirs) =
-            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
-        let handle = GuardHandle(Some(Arc::new(ours)));
+        let (handle, theirs) = GuardHandle::heard();
         handle.tell(GROUP, &program.id().to_le_bytes());
         handle.remove_at_death(&place.path().join("gone"));
         handle.remove_at_death(&place.path().join("never there"));

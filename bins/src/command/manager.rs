@@ -70,7 +70,6 @@ fn serve(options: &ManagerOptions) -> Result<(), Failure> {
     let guard = options.work_dir.is_none().then(guard::start).transpose()?;
     let handle = guard.as_ref().map(Guard::handle).unwrap_or_default();
     let work = WorkDirectory::of_server(options.work_dir.as_deref(), &handle)?;
-    interrupts.remove_at_end(work.to_remove());
     let host = ManagerHost::bind(net::ManagerOptions {
         listen: address::of_listener(&options.listen, MANAGER_PORT)?,
         work_dir: work.path().into(),

@@ -13,9 +13,7 @@ use crate::{exit::Exit, servers, values};
 use bytesize::ByteSize;
 use clap::Args;
 use net::{LocalCluster, LocalOptions};
-use std::ffi::OsStr;
 use std::io::{self, IsTerminal};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use windrow_core::failure::Failure;
 
@@ -111,7 +109,6 @@ fn run(options: &RunOptions, interrupts: &Interrupts, presenter: &mut Presenter)
     let directory = host::current_directory().map_err(|error| work_directory(Path::new("."), &error))?;
     let guard = guard::start()?;
     let work = WorkDirectory::of_run(machine.work_dir.as_deref(), &guard.handle())?;
-    interrupts.remove_at_end(work.to_remove());
     let streams = StandardStreams::in_directory(work.path());
     let specification = specification(job, &directory, Some(&streams), *sync)?;
     if job.inputs.iter().any(|path| is_stream(path)) {
@@ -119,7 +116,6 @@ fn run(options: &RunOptions, interrupts: &Interrupts, presenter: &mut Presenter)
     }
     let (work_dir, guard) = (work.path().join("cluster"), guard.handle());
     let cluster = LocalCluster::start(LocalOptions { slots, memory_bytes, work_dir, guard })?;
-    interrupts.name_what_is_left_beside(PathBuf::from(OsStr::from_bytes(&specification.output.0)));
     let place = Place {
         cluster: cluster.cluster(),
         address: cluster.address(),

@@ -57,7 +57,6 @@ fn work(options: &WorkerOptions) -> Result<(), Failure> {
     let interrupts = Interrupts::watch();
     let guard = guard::start()?;
     let work = WorkDirectory::of_server(options.machine.work_dir.as_deref(), &guard.handle())?;
-    interrupts.remove_at_end(work.to_remove());
     let host = WorkerHost::bind(net::WorkerOptions {
         manager: options.cluster.address()?,
         slots,

@@ -68,3 +68,59 @@ impl Orphans {
         self.directories.iter().find(|directory| as_path(path).starts_with(directory))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::io::Read;
+    use windrow_core::failure::{OsError, OsErrorKind};
+
+    fn create(path: &str) -> FileRequest {
+        FileRequest::CreateDirectory { path: path.into() }
+    }
+
+    fn rename(from: &str, to: &str) -> FileRequest {
+        FileRequest::Rename { from: from.into(), to: to.into(), again: false }
+    }
+
+    /// What the guard is told of these requests, and after each, where it is performed.
+    fn told(requests: impl IntoIterator<Item = FileRequest>, answer: &FileAnswer) -> Vec<String> {
+        let (guard, heard) = GuardHandle::heard();
+        let mut orphans = Orphans::new(guard);
+        for request in requests {
+            orphans.watching(request, |_| answer.clone());
+        }
+        drop(orphans);
+        let (mut heard, mut word, mut words) = (File::from(heard), [0; 100], Vec::new());
+        while let Ok(count @ 1..) = heard.read(&mut word) {
+            words.push(String::from_utf8_lossy(&word[..count]).into_owned());
+        }
+        words
+    }
+
+    #[test]
+    fn staging_is_named_until_it_is_removed() {
+        let removed = FileRequest::RemoveTree { path: "/.out.windrow-1".into() };
+        let requests = [create("/.out.windrow-1"), create("/.out.windrow-1/output"), removed];
+        assert_eq!(told(requests.clone(), &FileAnswer::Done), ["r/.out.windrow-1", "k/.out.windrow-1"]);
+        let failed = FileAnswer::Failed(OsError { kind: OsErrorKind::Other, text: String::new() });
+        assert_eq!(told(requests, &failed), ["r/.out.windrow-1"]);
+    }
+
+    #[test]
+    fn what_moves_within_staging_changes_nothing() {
+        let requests = [create("/.s"), rename("/.s/map-0", "/.s/output/part-00000")];
+        assert_eq!(told(requests, &FileAnswer::Done), ["r/.s"]);
+    }
+
+    #[test]
+    fn staging_is_kept_while_something_leaves_it_and_ever_after_something_came_in() {
+        let publish = || [create("/.s"), rename("/.s/output", "/out")];
+        assert_eq!(told(publish(), &FileAnswer::Done), ["r/.s", "k/.s", "r/.s"]);
+        let failed = FileAnswer::Failed(OsError { kind: OsErrorKind::Exists, text: String::new() });
+        assert_eq!(told(publish(), &failed), ["r/.s", "k/.s"]);
+        let old_comes_in = [create("/.s"), rename("/out", "/.s/old")];
+        assert_eq!(told(old_comes_in, &FileAnswer::Done), ["r/.s", "k/.s"]);
+    }
+}
