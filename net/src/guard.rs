@@ -21,13 +21,15 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use windrow_core::failure::Failure;
 
-/// What a word begins with; a group's number or a path follows.
+/// What a word begins with; a group's number or a path may follow.
+const SPAWNING: u8 = b's';
 const GROUP: u8 = b'g';
 const GROUP_OVER: u8 = b'o';
-/// The last group was none: its program could not be started.
+/// The program could not be started, so that its group, if it had one already, is none.
 const NOT_SPAWNED: u8 = b'n';
 const REMOVE: u8 = b'r';
 const KEEP: u8 = b'k';
@@ -48,7 +50,20 @@ pub struct Guard {
 
 /// Tells a guard what to do, from any thread; where there is none nothing comes of it.
 #[derive(Clone, Debug, Default)]
-pub struct GuardHandle(Option<Arc<OwnedFd>>);
+pub struct GuardHandle(Option<Arc<Line>>);
+
+#[derive(Debug)]
+struct Line {
+    socket: OwnedFd,
+    /// That the guard hears nothing was said.
+    is_lost: AtomicBool,
+}
+
+impl GuardHandle {
+    fn to(socket: OwnedFd) -> GuardHandle {
+        GuardHandle(Some(Arc::new(Line { socket, is_lost: AtomicBool::new(false) })))
+    }
+}
 
 impl Guard {
     /// Starts `command`, which is to call [`stand_guard`].
@@ -61,7 +76,7 @@ impl Guard {
             Ok((command.spawn()?, ours))
         };
         let (process, ours) = started().map_err(|error: io::Error| cannot_start("its guard", &error))?;
-        Ok(Guard { process, handle: GuardHandle(Some(Arc::new(ours))) })
+        Ok(Guard { process, handle: GuardHandle::to(ours) })
     }
 
     /// A way to tell it something.
@@ -72,9 +87,9 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if let Some(socket) = &self.handle.0 {
+        if let Some(line) = &self.handle.0 {
             // It may be gone already.
-            let _ = shutdown(socket.as_ref(), Shutdown::Both);
+            let _ = shutdown(&line.socket, Shutdown::Both);
         }
         if let Err(error) = self.process.wait() {
             tracing::warn!(%error, "the guard could not be waited for");
@@ -93,18 +108,23 @@ impl GuardHandle {
         self.tell(KEEP, path.as_os_str().as_bytes());
     }
 
+    /// Tells that a program is about to be started; one at a time.
+    pub(crate) fn spawning(&self) {
+        self.tell(SPAWNING, &[]);
+    }
+
     /// Has the calling process's group killed at its ward's death. To be called between fork and exec: nothing is allocated,
     /// locked or unwound.
     pub(crate) fn own_group_begins(&self) {
-        if let Some(socket) = &self.0 {
+        if let Some(line) = &self.0 {
             let mut word = [GROUP; 5];
             word[1..].copy_from_slice(&getpid().as_raw_nonzero().get().to_le_bytes());
             // There is nobody to be told of an error.
-            let _ = send(socket.as_ref(), &word, FLAGS);
+            let _ = send(&line.socket, &word, FLAGS);
         }
     }
 
-    /// Has the last group forgotten, for its program could not be started.
+    /// Tells that the program that was about to be started was not.
     pub(crate) fn not_spawned(&self) {
         self.tell(NOT_SPAWNED, &[]);
     }
@@ -119,13 +139,15 @@ impl GuardHandle {
     pub(crate) fn heard() -> (GuardHandle, OwnedFd) {
         let (ours, theirs) =
             socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
-        (GuardHandle(Some(Arc::new(ours))), theirs)
+        (GuardHandle::to(ours), theirs)
     }
 
     fn tell(&self, kind: u8, what: &[u8]) {
-        let Some(socket) = &self.0 else { return };
-        let told = send(socket.as_ref(), &[&[kind], what].concat(), FLAGS);
-        if let Err(error) = told {
+        let Some(line) = &self.0 else { return };
+        let told = send(&line.socket, &[&[kind], what].concat(), FLAGS);
+        if let Err(error) = told
+            && !line.is_lost.swap(true, Ordering::Relaxed)
+        {
             tracing::warn!(%error, "the guard hears nothing; what this process leaves if it is killed stays");
         }
     }
@@ -138,6 +160,7 @@ const FLAGS: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Remains {
     groups: BTreeSet<i32>,
+    /// That of the program that is being started, or was last.
     last: Option<i32>,
     directories: BTreeSet<PathBuf>,
 }
@@ -147,6 +170,7 @@ impl Remains {
         let Some((kind, what)) = word.split_first() else { return };
         let group = || what.try_into().map(i32::from_le_bytes).ok();
         match *kind {
+            SPAWNING => self.last = None,
             GROUP => {
                 self.last = group();
                 self.groups.extend(self.last);
@@ -226,7 +250,8 @@ mod tests {
     fn what_is_over_or_never_began_is_forgotten() {
         let groups = |words: &[&[u8]]| heard(words).groups.into_iter().collect::<Vec<_>>();
         assert_eq!(groups(&[b"g\x07\0\0\0", b"g\x08\0\0\0", b"o\x07\0\0\0"]), [8]);
-        assert_eq!(groups(&[b"g\x07\0\0\0", b"g\x08\0\0\0", b"n"]), [7]);
+        assert_eq!(groups(&[b"s", b"g\x07\0\0\0", b"s", b"g\x08\0\0\0", b"n"]), [7]);
+        assert_eq!(groups(&[b"s", b"g\x07\0\0\0", b"s", b"n"]), [7], "there was no fork");
         assert_eq!(groups(&[b"g\x07\0\0\0", b"n", b"n"]), [0; 0]);
         let directories = heard(&[b"r/a", b"r/b", b"k/a", b"k/c"]).directories;
         assert_eq!(directories.into_iter().collect::<Vec<_>>(), [Path::new("/b")]);

@@ -131,6 +131,7 @@ fn start(program: &Program, guard: &GuardHandle) -> io::Result<Child> {
         .process_group(0);
     die_with(&mut command, getpid(), guard.clone());
     // Signals are as a program expects them: std empties the mask and restores SIGPIPE in the child.
+    guard.spawning();
     let mut process = command.spawn().inspect_err(|_| guard.not_spawned())?;
     // It holds the program's end of the stdin pipe.
     drop(command);
