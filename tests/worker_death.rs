@@ -38,6 +38,23 @@ fn in_the_shuffle() {
     scene.expect_output(8);
 }
 
+/// Says that it has begun; the map of the last file waits, and all print who they are.
+const PRINTS_WHO_IT_IS: &str = "read -r first; echo \"$1 $WORKER\" >\"$ARRIVALS\"; \
+    case $first in *'map 7,'*) read -r _ <\"$GATE\";; esac; printf 'who\\t%s\\n' $$; exec cat";
+
+#[test]
+fn of_which_a_map_prints_something_else_when_it_runs_again() {
+    let mut scene = Scene::set(4);
+    let mut job = scene.submit(PRINTS_WHO_IT_IS, "cat", 2);
+    let first = scene.next("map");
+    job.await_line(&format!("map {} of {MAPS}", MAPS - 1));
+    scene.cluster.kill_worker(first);
+    scene.gate.open();
+    let words = ["the mapper is not deterministic", " on ", "--accept-nondeterminism"];
+    job.finish().expect_failure(1, &words);
+    scene.cluster.expect_healthy(&scene.place, "healthy");
+}
+
 #[test]
 fn in_the_reduce_phase() {
     let mut scene = Scene::set(4);

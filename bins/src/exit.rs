@@ -57,6 +57,7 @@ impl From<&Failure> for Exit {
     fn from(failure: &Failure) -> Exit {
         match &failure.cause {
             Cause::ProgramNotStarted { .. }
+            | Cause::MapNotDeterministic { .. }
             | Cause::ProgramFailed { .. }
             | Cause::ProgramStoppedReading { .. }
             | Cause::ProgramSilent { .. }

@@ -103,6 +103,13 @@ pub struct JobOptions {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub reducers: u32,
 
+    /// Go on if a map that has to run again prints something else than before
+    ///
+    /// A map runs again when its worker is lost. If it then prints something else (random numbers, the time, the order of a
+    /// hash table), the job fails, since its output would be that of neither execution. With this it takes whatever comes.
+    #[arg(long)]
+    pub accept_nondeterminism: bool,
+
     /// What to call the job [default: the mapper's program]
     #[arg(long)]
     pub name: Option<String>,

@@ -48,6 +48,7 @@ pub fn specification(
         split_bytes: options.split_size,
         directory: bytes(directory),
         environment: options.environment.iter().map(|text| assignment(text)).collect::<Result<_, _>>()?,
+        accepts_nondeterminism: options.accept_nondeterminism,
         sync,
         task_timeout_us: u64::try_from(options.task_timeout.as_micros()).unwrap_or(u64::MAX),
     })

@@ -227,6 +227,13 @@ pub enum Cause {
         /// Why.
         reason: String,
     },
+    /// A map whose output was lost printed something else when it ran again, after reduces may have read the first.
+    MapNotDeterministic {
+        /// Where it ran first, if that is known.
+        first_host: Option<String>,
+        /// Where it ran again, if that is known.
+        second_host: Option<String>,
+    },
     /// The worker of an attempt is gone.
     WorkerLost,
     /// The attempt was no longer wanted.
@@ -383,6 +390,7 @@ impl Cause {
             Cause::InputNotFound { .. }
             | Cause::InputChanged { .. }
             | Cause::TooManySplits { .. }
+            | Cause::MapNotDeterministic { .. }
             | Cause::OutputExists { .. }
             | Cause::OutputUnwritable { .. }
             | Cause::OutputNotSynced { .. }

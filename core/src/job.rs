@@ -110,6 +110,9 @@ pub struct JobSpecification {
     pub directory: PathBytes,
     /// Added to the worker's environment for the programs.
     pub environment: Vec<(PathBytes, PathBytes)>,
+    /// Whether a map may print something else when it runs again after its output was lost, so that the job's output may be
+    /// put together of both.
+    pub accepts_nondeterminism: bool,
     /// Whether output files and directories are synced before the job counts as done.
     pub sync: bool,
     /// For how long a program may neither read, write nor use the processor before its attempt is given up (Hadoop:
@@ -164,6 +167,7 @@ impl JobSpecification {
             split_bytes: self.split_bytes,
             directory: self.directory.clone(),
             environment: self.environment.clone(),
+            accepts_nondeterminism: self.accepts_nondeterminism,
             sync: self.sync,
             task_timeout_us: self.task_timeout_us,
         }
@@ -349,6 +353,8 @@ pub struct JobReport {
     pub reduces: u32,
     /// Attempts that failed on the way, for whatever reason.
     pub attempts_failed: u32,
+    /// Maps that printed something else when they ran again, which the user has accepted.
+    pub maps_remade_differently: u32,
     /// Figures of the attempts that count.
     pub counters: Counters,
     /// From acceptance to end, by the Manager's clock.

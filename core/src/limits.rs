@@ -37,6 +37,8 @@ pub const NAME_BYTES_MAX: usize = 1 << 10;
 pub const PATH_BYTES_MAX: usize = 64 << 10;
 /// Ended jobs whose report is kept.
 pub const REPORTS_KEPT: usize = 1_000;
+/// Workers that are gone whose hosts are still known by name.
+pub const HOSTS_KEPT: usize = 1_000;
 /// Records after which the journal begins anew with a snapshot: what is read in well under a second.
 pub const SNAPSHOT_AFTER_BYTES: u64 = 16 << 20;
 

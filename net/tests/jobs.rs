@@ -36,6 +36,7 @@ fn word_count(directory: &Path, output: &str) -> JobSpecification {
         split_bytes: 64 << 10,
         directory: path(directory),
         environment: vec![("LC_ALL".into(), "C".into())],
+        accepts_nondeterminism: false,
         sync: false,
         task_timeout_us: 0,
     }

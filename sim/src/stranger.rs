@@ -12,7 +12,7 @@ use windrow_core::job::Counters;
 use windrow_core::limits::{DATAGRAM_BYTES_MAX, FRAME_BYTES_MAX};
 use windrow_core::wire::message::{
     AttemptProgress, AttemptResult, FetchRequest, FromClient, FromWorker, Heartbeat, HeartbeatAnswer, Hello,
-    InventoryEntry, Role,
+    InventoryEntry, Role, Success,
 };
 use windrow_core::wire::{MAGIC, PROTOCOL_VERSION, datagram, frame, preamble};
 
@@ -194,13 +194,13 @@ impl Words {
 
     /// What a worker would say of work that nobody gave it.
     fn and_tales(self) -> Words {
-        let (attempt, counters) = (NO_ATTEMPT, Counters::default());
+        let (attempt, counters, success) = (NO_ATTEMPT, Counters::default(), Success::default());
         let entries = vec![
             InventoryEntry::Gathering(attempt),
             InventoryEntry::Gathered(attempt),
             InventoryEntry::Running(attempt),
             InventoryEntry::Holding(attempt),
-            InventoryEntry::Ended(attempt, AttemptResult::Succeeded(counters)),
+            InventoryEntry::Ended(attempt, AttemptResult::Succeeded(success)),
         ];
         let progress = AttemptProgress { attempt, runs_gathered: 1, counters };
         self.and(&register(1))
@@ -209,7 +209,7 @@ impl Words {
             .and(&FromWorker::PullOutputs { job: NO_JOB, cursor: 9 })
             .and(&FromWorker::Unfetchable { attempt, map: attempt, cause: Cause::WorkerLost })
             .and(&FromWorker::Progress { attempts: vec![progress] })
-            .and(&FromWorker::Ended { attempt, result: AttemptResult::Succeeded(counters) })
+            .and(&FromWorker::Ended { attempt, result: AttemptResult::Succeeded(success) })
             .and(&FromWorker::Goodbye)
     }
 }

@@ -74,6 +74,8 @@ pub struct JobSetting {
     pub reducers: u32,
     /// Bytes of a split at the most.
     pub split_bytes: u64,
+    /// Whether its user takes whatever comes of a mapper that is not deterministic.
+    pub accepts_nondeterminism: bool,
     /// Whether output is synced.
     pub sync: bool,
     /// For how long its programs may be silent; 0 for ever.
@@ -134,6 +136,7 @@ impl JobSetting {
             split_bytes: self.split_bytes,
             directory: HOME.into(),
             environment: Vec::new(),
+            accepts_nondeterminism: self.accepts_nondeterminism,
             sync: self.sync,
             task_timeout_us: self.task_timeout_us,
         }
@@ -182,6 +185,7 @@ fn job(seed: u64, index: u64, kinds: &BTreeSet<FaultKind>) -> JobSetting {
         reducer: (reducers > 0).then_some(reducer),
         reducers,
         split_bytes,
+        accepts_nondeterminism: false,
         sync: stream.chance(Ratio::one_in(2)),
         task_timeout_us: 0,
         mistake: None,
@@ -195,6 +199,9 @@ fn job(seed: u64, index: u64, kinds: &BTreeSet<FaultKind>) -> JobSetting {
     if kinds.contains(&FaultKind::Impatience) {
         let magnitude = stream.between(17, 20);
         job.patience_us = stream.between(1 << 17, 1 << magnitude);
+    }
+    if job.mapper == UserFunction::Unstable {
+        job.accepts_nondeterminism = stream.chance(Ratio::one_in(4));
     }
     give_a_timeout(&mut job, &mut Stream::new(seed, &format!("task timeout {index}")));
     if job.never_ends() || job.hangs() && stream.chance(Ratio::one_in(2)) {

@@ -46,6 +46,7 @@ fn a_job_has_good_defaults() {
             split_bytes: 64 << 20,
             directory: "/home/ada".into(),
             environment: vec![],
+            accepts_nondeterminism: false,
             sync: true,
             task_timeout_us: 600_000_000,
         }

@@ -138,6 +138,16 @@ impl fmt::Display for Cause {
             Cause::RunUnfetchable { map, reason } => {
                 write!(f, "the output of {map} could not be fetched: {}", Shown(reason.as_bytes()))
             }
+            Cause::MapNotDeterministic { first_host, second_host } => {
+                f.write_str("the mapper is not deterministic: from the same input it printed one thing")?;
+                for (host, next) in [(first_host, ", and another when it ran again"), (second_host, "")] {
+                    if let Some(host) = host {
+                        write!(f, " on {}", Shown(host.as_bytes()))?;
+                    }
+                    f.write_str(next)?;
+                }
+                Ok(())
+            }
             Cause::WorkerLost => f.write_str("the worker was lost"),
             Cause::Killed => f.write_str("the attempt was no longer wanted"),
             Cause::Cancelled => f.write_str("the job was cancelled"),

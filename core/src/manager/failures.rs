@@ -5,12 +5,15 @@
 //! job as long as another worker is there that has not failed the task, nor before a person had time to mend it; a map output
 //! that cannot be had is made again, so many times (Google paper, 3.3).
 
+use super::jobs::Revoked;
 use super::journal::Record;
 use super::{Manager, ManagerTimer};
+use crate::data::digest::OutputDigest;
 use crate::failure::{Cause, Failure, Fault};
 use crate::ids::{AttemptId, Incarnation, JobId, TaskId};
 use crate::limits::{ATTEMPTS_PER_TASK, SHUFFLE_FAILURES_PER_TASK};
 use crate::probe::probe;
+use alloc::string::String;
 
 impl Manager {
     pub(super) fn attempt_failed(&mut self, id: AttemptId, holder: Incarnation, mut failure: Failure) {
@@ -99,6 +102,30 @@ impl Manager {
         by_program + trouble.map_or(0, |trouble| trouble.by_workers + trouble.by_shuffle)
     }
 
+    /// Whether a map that ran again printed something else than when reduces may have read it. Then its job fails, unless its
+    /// user takes whatever comes.
+    pub(super) fn is_remade_differently(
+        &mut self,
+        id: AttemptId,
+        holder: Incarnation,
+        digest: OutputDigest,
+    ) -> bool {
+        let job = self.jobs.active(id.job).expect("a wanted task's job is active");
+        let Some(Revoked { host: first_host, .. }) = job.differs_from(id.task, digest) else { return false };
+        let second_host: Option<String> = self.registry.host(holder).map(Into::into);
+        let first_host = first_host.clone();
+        let mut failure = Failure::new(Cause::MapNotDeterministic { first_host, second_host });
+        failure.attempt = Some(id);
+        if job.specification.accepts_nondeterminism {
+            probe!("a map that printed something else is accepted");
+            tracing::warn!(attempt = %id, "{}", failure.cause);
+            return false;
+        }
+        probe!("a map prints something else when it runs again");
+        self.fail_job_with(id.job, failure);
+        true
+    }
+
     /// Ends what a worker executes of a job, so that others do it: what it gathers it could not put in place.
     fn move_away(&mut self, job: JobId, holder: Incarnation) {
         let mut there = self.attempts.of_holder(holder);
@@ -145,7 +172,7 @@ impl Manager {
             self.timers.set(ManagerTimer::LetIn(worker), until);
             let rest_us = until.since_us(self.now);
             tracing::warn!(
-                worker = self.host_of(worker),
+                worker = self.registry.host(worker),
                 rest_us,
                 "set aside: tasks fail on it one after another"
             );
@@ -160,10 +187,6 @@ impl Manager {
     pub(super) fn let_in(&mut self, worker: Incarnation) {
         self.timers.cancel(ManagerTimer::LetIn(worker));
         self.registry.update(worker, |worker| worker.standing.let_in());
-        tracing::info!(worker = self.host_of(worker), "let in again");
-    }
-
-    fn host_of(&self, worker: Incarnation) -> &str {
-        self.registry.get(worker).map_or("(gone)", |worker| &worker.host)
+        tracing::info!(worker = self.registry.host(worker), "let in again");
     }
 }

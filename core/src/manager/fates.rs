@@ -10,9 +10,8 @@ use super::journal::Record;
 use super::tasks::Trouble;
 use crate::failure::Cause;
 use crate::ids::{AttemptId, ConnectionId, Incarnation, JobId, TaskId};
-use crate::job::Counters;
 use crate::probe::probe;
-use crate::wire::message::{AttemptResult, OutputEntry, ToWorker};
+use crate::wire::message::{AttemptResult, OutputEntry, Success, ToWorker};
 use crate::worker::shuffle::MapLocation;
 use alloc::vec::Vec;
 
@@ -29,12 +28,12 @@ impl Manager {
             self.forget_attempt(id);
         }
         let counts = match result {
-            AttemptResult::Succeeded(counters) => {
+            AttemptResult::Succeeded(success) => {
                 if id.epoch <= self.config.epoch && self.is_wanted(id.job, id.task) {
                     if !is_known {
                         probe!("a success of an attempt given up for lost counts");
                     }
-                    self.task_won(id, holder, counters);
+                    self.task_won(id, holder, success);
                 }
                 let job = self.jobs.active(id.job);
                 let counts =
@@ -58,8 +57,12 @@ impl Manager {
         self.continue_ending(id.job);
     }
 
-    fn task_won(&mut self, id: AttemptId, holder: Incarnation, counters: Counters) {
-        self.record(Record::TaskWon { attempt: id, holder, counters });
+    fn task_won(&mut self, id: AttemptId, holder: Incarnation, success: Success) {
+        let Success { counters, digest } = success;
+        if self.is_remade_differently(id, holder, digest) {
+            return;
+        }
+        self.record(Record::TaskWon { attempt: id, holder, counters, digest });
         let others: Vec<_> = self.attempts.of_task(id.job, id.task).map(|(other, _)| other).collect();
         for other in others {
             self.kill_attempt(other);
@@ -138,7 +141,8 @@ impl Manager {
         let is_running = self.executions.get(&map.job).is_some_and(|execution| execution.is_running());
         let winner = self.jobs.active(map.job).and_then(|job| job.winner(map.task)).copied();
         let Some(winner) = winner.filter(|winner| is_running && winner.attempt == map) else { return false };
-        self.record(Record::OutputRevoked { attempt: map });
+        let host = self.registry.host(winner.holder).map(Into::into);
+        self.record(Record::OutputRevoked { attempt: map, host });
         let execution = self.executions.get_mut(&map.job).expect("it runs");
         execution.won.subtract(&winner.counters);
         execution.maps.done -= 1;

@@ -10,11 +10,13 @@
 //! `TaskWon`, `AttemptFailed` and `OutputRevoked` come only while Running.
 
 use super::journal::Record;
+use crate::data::digest::OutputDigest;
 use crate::failure::Failure;
 use crate::ids::{AttemptId, Epoch, Incarnation, JobId, SubmissionKey, TaskId};
 use crate::job::{Counters, JobReport, JobSpecification, Plan, Staging};
 use crate::limits::REPORTS_KEPT;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
@@ -58,6 +60,10 @@ pub struct Job {
     reduce_winners: Winners,
     /// Attempts that failed by the program's own doing.
     failed: BTreeMap<TaskId, BTreeSet<AttemptId>>,
+    /// Outputs that were lost, the last of each map.
+    revoked: BTreeMap<u32, Revoked>,
+    /// Maps that printed something else when they ran again.
+    pub remade_differently: u32,
 }
 
 /// The winners of all tasks of one kind.
@@ -91,6 +97,17 @@ pub struct Winner {
     pub holder: Incarnation,
     /// Its figures.
     pub counters: Counters,
+    /// Of a map with reducers: what it printed.
+    pub digest: OutputDigest,
+}
+
+/// A map's output that was lost: reduces may have read it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revoked {
+    /// What it was.
+    pub digest: OutputDigest,
+    /// Where it was made, if that is known.
+    pub host: Option<String>,
 }
 
 impl Default for Jobs {
@@ -132,6 +149,8 @@ impl Jobs {
                         map_winners: Winners::default(),
                         reduce_winners: Winners::default(),
                         failed: BTreeMap::new(),
+                        revoked: BTreeMap::new(),
+                        remade_differently: 0,
                     },
                 );
             }
@@ -143,10 +162,11 @@ impl Jobs {
                 job.plan = plan;
                 job.phase = Phase::Running;
             }
-            Record::TaskWon { attempt, holder, counters } => {
+            Record::TaskWon { attempt, holder, counters, digest } => {
                 let job = self.active_mut(attempt.job);
                 assert_eq!(job.phase, Phase::Running, "tasks are won while their job runs");
-                job.winners_mut(attempt.task).win(Winner { attempt, holder, counters });
+                job.remade_differently += u32::from(job.differs_from(attempt.task, digest).is_some());
+                job.winners_mut(attempt.task).win(Winner { attempt, holder, counters, digest });
             }
             Record::AttemptFailed { attempt } => {
                 let job = self.active_mut(attempt.job);
@@ -154,10 +174,11 @@ impl Jobs {
                 let is_new = job.failed.entry(attempt.task).or_default().insert(attempt);
                 assert!(is_new, "an attempt fails once");
             }
-            Record::OutputRevoked { attempt } => {
+            Record::OutputRevoked { attempt, host } => {
                 let job = self.active_mut(attempt.job);
                 assert_eq!(job.phase, Phase::Running, "outputs are revoked while their job runs");
-                job.winners_mut(attempt.task).revoke(attempt);
+                let Winner { digest, .. } = job.winners_mut(attempt.task).revoke(attempt);
+                job.revoked.insert(attempt.task.index(), Revoked { digest, host });
             }
             Record::JobCommitting { job } => {
                 let job = self.active_mut(job);
@@ -245,11 +266,10 @@ impl Winners {
         self.won += 1;
     }
 
-    fn revoke(&mut self, attempt: AttemptId) {
+    fn revoke(&mut self, attempt: AttemptId) -> Winner {
         let slot = &mut self.all[attempt.task.index() as usize];
-        assert!(slot.is_some_and(|winner| winner.attempt == attempt), "only a winner is revoked");
-        *slot = None;
         self.won -= 1;
+        slot.take().filter(|winner| winner.attempt == attempt).expect("only a winner is revoked")
     }
 }
 
@@ -274,9 +294,15 @@ impl Job {
         self.failed.get(&task).map_or(0, |attempts| attempts.len() as u32)
     }
 
-    /// Whether this attempt is one of those.
+    /// Whether this attempt is one of those that failed so.
     pub fn has_failed(&self, attempt: AttemptId) -> bool {
         self.failed.get(&attempt.task).is_some_and(|attempts| attempts.contains(&attempt))
+    }
+
+    /// The output of a map that was lost, if it was another than this.
+    pub fn differs_from(&self, task: TaskId, digest: OutputDigest) -> Option<&Revoked> {
+        let TaskId::Map(index) = task else { return None };
+        self.revoked.get(&index).filter(|revoked| revoked.digest != digest)
     }
 
     /// Every winner, maps first.

@@ -219,6 +219,7 @@ impl Manager {
             maps: execution.maps.total,
             reduces: execution.reduces.total,
             attempts_failed: execution.attempts_failed,
+            maps_remade_differently: durable.remade_differently,
             counters: durable.counters(),
             elapsed_us: self.now.since_us(execution.accepted_at),
         };

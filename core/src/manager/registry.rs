@@ -5,9 +5,9 @@
 
 use super::standing::Standing;
 use crate::ids::{ConnectionId, Incarnation, SessionId};
-use crate::limits::UNHEARD_US;
+use crate::limits::{HOSTS_KEPT, UNHEARD_US};
 use crate::time::Time;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -21,6 +21,8 @@ pub struct Registry {
     by_gathering: BTreeSet<(u32, Incarnation)>,
     doubtful: BTreeSet<Incarnation>,
     aside: BTreeSet<Incarnation>,
+    /// Workers that were struck off and what their machines are called, the last ones.
+    gone: VecDeque<(Incarnation, String)>,
     last_session: u64,
 }
 
@@ -168,12 +170,22 @@ impl Registry {
         let worker = self.workers.get(&incarnation).cloned()?;
         self.change(incarnation, |slot| *slot = None);
         self.sessions.remove(&worker.session);
+        self.gone.push_back((incarnation, worker.host.clone()));
+        if self.gone.len() > HOSTS_KEPT {
+            self.gone.pop_front();
+        }
         Some(worker)
     }
 
     /// A worker.
     pub fn get(&self, incarnation: Incarnation) -> Option<&Worker> {
         self.workers.get(&incarnation)
+    }
+
+    /// What people call the machine of a worker that is there, or was not long ago.
+    pub fn host(&self, incarnation: Incarnation) -> Option<&str> {
+        let gone = || self.gone.iter().rev().find(|(gone, _)| *gone == incarnation).map(|(_, host)| host);
+        self.workers.get(&incarnation).map(|worker| &worker.host).or_else(gone).map(String::as_str)
     }
 
     /// The worker whose present session this is.

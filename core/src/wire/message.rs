@@ -3,6 +3,7 @@
 //! No recursive types, no zero-sized elements: a bounded frame decodes into bounded memory (wire/frame.rs). One enum
 //! for each direction, so that a machine can be exhaustive about what it may hear.
 
+use crate::data::digest::OutputDigest;
 use crate::failure::{Cause, Failure};
 use crate::ids::{AttemptId, Epoch, Incarnation, JobId, Partition, SessionId, SubmissionKey};
 use crate::job::{Counters, InputFile, JobProgress, JobReport, JobSpecification, Split, Staging};
@@ -136,9 +137,18 @@ impl InventoryEntry {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AttemptResult {
     /// Well; its output is where it was told to put it, or on its worker.
-    Succeeded(Counters),
+    Succeeded(Success),
     /// Not well.
     Failed(Box<Failure>),
+}
+
+/// What an attempt that ended well amounts to.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Success {
+    /// Its figures.
+    pub counters: Counters,
+    /// Of a map with reducers: what it printed.
+    pub digest: OutputDigest,
 }
 
 /// How far one attempt is.

@@ -5,6 +5,7 @@
 //! `sim` on simulated pipes and disks. At most one program runs in an attempt.
 
 use super::disk::{DiskAnswer, DiskRequest, DiskUser};
+use crate::data::digest::OutputDigest;
 use crate::data::run::Segment;
 use crate::failure::{ExitStatus, Failure, OsError};
 use crate::ids::{AttemptId, Partition};
@@ -193,6 +194,8 @@ pub struct MapOutput {
     pub path: PathBytes,
     /// The run of each [`Partition`], by index.
     pub segments: Vec<Segment>,
+    /// What is in it.
+    pub digest: OutputDigest,
 }
 
 impl MapOutput {

@@ -169,12 +169,13 @@ impl Collector {
         let State::Spilling { target, .. } = core::mem::replace(&mut self.state, State::Collecting) else {
             unreachable!("it was spilling")
         };
+        let digest = target.digest();
         let (path, segments, bytes) = target.into_parts();
         self.is_full = self.buffer.clear()? == Pressure::Full;
         let is_last = self.is_finished && self.buffer.is_empty() && !self.is_full;
         if is_last && self.spills.is_empty() {
             self.state = State::Done;
-            return Ok(Some(MapOutput { path, segments }));
+            return Ok(Some(MapOutput { path, segments, digest }));
         }
         probe!("output is spilled");
         base.counters.spilled_bytes += bytes;
@@ -239,13 +240,14 @@ impl Collector {
         let State::Merging { target, sources, .. } = core::mem::replace(&mut self.state, State::Done) else {
             unreachable!("it was merging")
         };
+        let digest = target.digest();
         let (path, segments, bytes) = target.into_parts();
         for spill in self.spills.drain(..sources) {
             base.ask_later(DiskRequest::Remove { path: spill.path }, Purpose::Cleaning);
         }
         base.ask_next();
         if self.spills.is_empty() {
-            return Some(MapOutput { path, segments });
+            return Some(MapOutput { path, segments, digest });
         }
         probe!("spills are merged in more than one pass");
         base.counters.spilled_bytes += bytes;

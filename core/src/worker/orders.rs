@@ -8,12 +8,15 @@ use super::attempts::{LocalAttempt, LocalStage};
 use super::reported::{bound_cause, bound_failure};
 use super::shuffle::{ShuffleCommand, ShuffleReport};
 use super::{Worker, WorkerNotice, WorkerRequest};
+use crate::data::digest::OutputDigest;
 use crate::failure::{Cause, Failure};
 use crate::ids::{AttemptId, JobId};
 use crate::job::{Counters, PathBytes, ProgramRole};
 use crate::probe::probe;
 use crate::wire::Violation;
-use crate::wire::message::{AttemptResult, FromWorker, LaunchOrder, OutputEntry, TaskOrder, ToWorker};
+use crate::wire::message::{
+    AttemptResult, FromWorker, LaunchOrder, OutputEntry, Success, TaskOrder, ToWorker,
+};
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::vec::Vec;
@@ -150,6 +153,7 @@ impl Worker {
         }
         let result = match result {
             Ok(AttemptSuccess { counters, map_output }) => {
+                let digest = map_output.as_ref().map_or(OutputDigest::default(), |output| output.digest);
                 if let Some(output) = map_output {
                     if is_dropped {
                         probe!("an output is made that nobody wants");
@@ -159,7 +163,7 @@ impl Worker {
                         self.command(ShuffleCommand::Offer { map: id, output });
                     }
                 }
-                AttemptResult::Succeeded(counters)
+                AttemptResult::Succeeded(Success { counters, digest })
             }
             Err(failure) => AttemptResult::Failed(bound_failure(failure).into()),
         };
@@ -398,6 +402,7 @@ mod tests {
             split_bytes: 1,
             directory: PathBytes::from("/"),
             environment: Vec::new(),
+            accepts_nondeterminism: false,
             sync: true,
             task_timeout_us: 0,
         };

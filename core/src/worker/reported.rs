@@ -83,6 +83,9 @@ pub(super) fn bound_cause(cause: &mut Cause) {
             bound_text(what);
             bound_text(remedy);
         }
+        Cause::MapNotDeterministic { first_host, second_host } => {
+            [first_host, second_host].into_iter().flatten().for_each(bound_text);
+        }
         Cause::TooManySplits { splits: _ }
         | Cause::RecordTooLong { role: _, limit_bytes: _ }
         | Cause::RunCorrupt { map: _ }

@@ -3,6 +3,7 @@
 //! Asks for one thing at a time: to be made, to be written to, to be closed.
 
 use super::disk::DiskRequest;
+use crate::data::digest::{Digester, OutputDigest};
 use crate::data::record::Record;
 use crate::data::run::RunWriter;
 use crate::data::run::Segment;
@@ -19,6 +20,7 @@ pub(super) struct RunFile {
     writer: RunWriter,
     written_bytes: u64,
     segments: Vec<Segment>,
+    digester: Digester,
     stage: Stage,
 }
 
@@ -32,8 +34,8 @@ enum Stage {
 
 impl RunFile {
     pub fn new(file: FileId, path: PathBytes) -> RunFile {
-        let (writer, segments) = (RunWriter::new(), Vec::new());
-        RunFile { file, path, writer, written_bytes: 0, segments, stage: Stage::New }
+        let (writer, segments, digester) = (RunWriter::new(), Vec::new(), Digester::default());
+        RunFile { file, path, writer, written_bytes: 0, segments, digester, stage: Stage::New }
     }
 
     pub fn path(&self) -> &PathBytes {
@@ -46,11 +48,13 @@ impl RunFile {
     }
 
     pub fn push(&mut self, record: Record<'_>) {
+        self.digester.push(record);
         self.writer.push(record);
     }
 
     /// Completes the present run.
     pub fn finish_run(&mut self) {
+        self.digester.end_partition();
         self.segments.push(self.writer.finish());
     }
 
@@ -103,6 +107,11 @@ impl RunFile {
 
     pub fn outgoing(&self) -> &[u8] {
         self.writer.outgoing()
+    }
+
+    /// What was put into its runs.
+    pub fn digest(&self) -> OutputDigest {
+        self.digester.finish()
     }
 
     /// The name, the runs and the size of the closed file.

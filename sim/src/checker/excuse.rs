@@ -2,6 +2,7 @@
 //! names what would end it.
 
 use super::{Evidence, Heard};
+use crate::process::UserFunction;
 use crate::scenario::FaultKind;
 use std::fmt;
 use windrow_core::failure::{Cause, Fault};
@@ -17,6 +18,8 @@ pub enum Excuse {
     NotSynced,
     /// Its program fails by itself.
     Program,
+    /// Its mapper is not deterministic, which shows when a map runs again.
+    NotDeterministic,
     /// Its user gave it up.
     Cancelled,
     /// The Manager was told to stop, and cancelled it.
@@ -38,6 +41,7 @@ impl fmt::Display for Excuse {
             Excuse::NoScratch => "scratch failed, on the capable worker, too",
             Excuse::NotSynced => "the power failed and the job does not sync",
             Excuse::Program => "the job's program fails",
+            Excuse::NotDeterministic => "the job's mapper is not deterministic",
             Excuse::Cancelled => "the user gave the job up",
             Excuse::ManagerStopped => "the Manager was told to stop",
             Excuse::Mistake => "the user asked for what cannot be done",
@@ -70,6 +74,11 @@ pub(super) fn for_failure(evidence: &Evidence<'_>, job: usize, cause: &Cause) ->
             Excuse::NotSynced
         }
         Cause::Scratch { .. } if evidence.capable_scratch_failed => Excuse::NoScratch,
+        Cause::MapNotDeterministic { .. }
+            if setting.mapper == UserFunction::Unstable && !setting.accepts_nondeterminism =>
+        {
+            Excuse::NotDeterministic
+        }
         Cause::InputChanged { .. } if evidence.history.inputs[job].len() > 1 => Excuse::InputChanged,
         Cause::OutputNotShared { .. }
             if evidence.struck.contains(&FaultKind::OtherStorage) && is_out_of_service(evidence, job) =>

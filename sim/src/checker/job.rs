@@ -57,6 +57,26 @@ pub fn what_is_visible_is_whole_and_right(evidence: &Evidence<'_>, job: usize) -
     })
 }
 
+/// Who does not know that his mapper is not deterministic never gets an output that is mixed of two of its executions: what
+/// reduces have read of a map is what one attempt of it printed.
+pub fn an_output_is_that_of_one_execution(evidence: &Evidence<'_>, job: usize) -> Option<Violation> {
+    let setting = &evidence.scenario.jobs[job];
+    let is_told = setting.mapper == UserFunction::Unstable && !setting.accepts_nondeterminism;
+    if !is_told || !is_visible(evidence, job) || excuse::for_a_torn_output(evidence, job).is_some() {
+        return None;
+    }
+    let maps = super::journal::maps_of(evidence, job)?;
+    let parts = evidence.shared.tree(&setting.output);
+    let salts: BTreeSet<&[u8]> = parts
+        .iter()
+        .filter_map(|part| evidence.shared.contents(part).ok())
+        .flat_map(|part| part.split(|byte| *byte == b'\n'))
+        .filter_map(|line| line.rsplit(|byte| *byte == b'\t').next().filter(|salt| !salt.is_empty()))
+        .collect();
+    let detail = format!("{}: {} executions of {maps} maps are in it", setting.output, salts.len());
+    (salts.len() > maps).then(|| Violation::new("an output is that of one execution", detail))
+}
+
 /// Who is told that his job succeeded finds its output.
 pub fn who_hears_of_success_finds_the_output(evidence: &Evidence<'_>, job: usize) -> Option<Violation> {
     let setting = &evidence.scenario.jobs[job];

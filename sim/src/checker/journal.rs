@@ -26,6 +26,20 @@ pub fn what_is_said_is_durable(report: &ClientReport, journal: &[Vec<Record>]) -
     (!durable).then(|| Violation::new("what is said is durable", format!("{report:?} is not in the journal")))
 }
 
+/// How many maps a job was divided into, if it was.
+pub(super) fn maps_of(evidence: &Evidence<'_>, job: usize) -> Option<usize> {
+    let output = &evidence.scenario.jobs[job].output;
+    let records = || evidence.journal.iter().flatten();
+    let accepted = records().find_map(|record| match record {
+        Record::JobAccepted { job, specification, .. } if specification.output == *output => Some(*job),
+        _ => None,
+    })?;
+    records().find_map(|record| match record {
+        Record::JobPlanned { job, plan } if *job == accepted => Some(plan.splits.len()),
+        _ => None,
+    })
+}
+
 /// Who restarts a Manager has it find out what was decided: an output shows only after the journal says that it shall.
 pub fn an_output_is_decided_before_it_shows(evidence: &Evidence<'_>, job: usize) -> Option<Violation> {
     let output = &evidence.scenario.jobs[job].output;

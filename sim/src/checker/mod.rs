@@ -89,6 +89,7 @@ pub fn when_records_are_durable(evidence: &Evidence<'_>, seen: usize) -> Vec<Vio
 pub fn when_an_output_appears(evidence: &Evidence<'_>, job: usize) -> Vec<Violation> {
     let mut violations = Vec::new();
     violations.extend(job::what_is_visible_is_whole_and_right(evidence, job));
+    violations.extend(job::an_output_is_that_of_one_execution(evidence, job));
     violations.extend(journal::an_output_is_decided_before_it_shows(evidence, job));
     violations
 }

@@ -39,6 +39,8 @@ pub const ALL: &[Probe] = &[
     within_reach("a reduce meets a corrupt run on its own worker"),
     within_reach("a task fails for good"),
     within_reach("only workers are left that do not see the staging directory"),
+    within_reach("a map prints something else when it runs again"),
+    within_reach("a map that printed something else is accepted"),
     within_reach("a worker is set aside"),
     within_reach("a worker is let in again, for nobody else is left"),
     // core/src/manager/fates.rs

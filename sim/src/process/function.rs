@@ -61,7 +61,8 @@ pub enum UserFunction {
         /// For how long.
         us: u64,
     },
-    /// A mapper that is not deterministic: `first byte<TAB>` and a digit that is drawn anew, for every line.
+    /// A mapper that is not deterministic: `first byte<TAB>` and a number that is drawn anew whenever it is started, for every
+    /// line.
     Unstable,
     /// Prints what it reads and ends; what it has started holds its pipes for ever, or until its group is killed.
     Daemon {
@@ -209,12 +210,14 @@ pub struct Computation {
     function: UserFunction,
     partial: Vec<u8>,
     sum: Option<(Vec<u8>, u64)>,
+    /// What tells this execution from others, where one can.
+    salt: Option<u64>,
 }
 
 impl Computation {
     /// The beginning.
     pub fn new(function: UserFunction) -> Computation {
-        Computation { function, partial: Vec::new(), sum: None }
+        Computation { function, partial: Vec::new(), sum: None, salt: None }
     }
 
     /// Takes input, cut anywhere, and adds to `output` what it prints.
@@ -289,7 +292,9 @@ impl Computation {
                 output.extend(line);
             }
             UserFunction::Unstable => {
-                output.extend([line[0].max(b' '), b'\t', b'0' + stream.below(10) as u8, b'\n']);
+                let salt = *self.salt.get_or_insert_with(|| stream.below(1 << 40));
+                output.push(line[0].max(b' '));
+                end_with_number(salt, output);
             }
             UserFunction::Abandon { .. } | UserFunction::Hang { .. } => {}
             UserFunction::Quit { status } => return Err(*status),

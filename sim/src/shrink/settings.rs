@@ -133,7 +133,7 @@ pub(super) fn kinds(scenario: &Scenario) -> Vec<Edit> {
 }
 
 /// Plainer jobs. Only what words were counted for is summed: nothing else has numbers.
-const JOBS: [fn(&mut JobSetting); 14] = [
+const JOBS: [fn(&mut JobSetting); 15] = [
     |job| job.task_timeout_us = 0,
     |job| job.mistake = None,
     |job| job.again_after_us = None,
@@ -156,6 +156,7 @@ const JOBS: [fn(&mut JobSetting); 14] = [
     },
     |job| job.split_bytes = PLAIN_SPLIT_BYTES,
     |job| job.reducers = job.reducers.min(1),
+    |job| job.accepts_nondeterminism = false,
     |job| job.sync = false,
     name_the_directory,
 ];

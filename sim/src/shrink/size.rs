@@ -109,6 +109,7 @@ fn of_job(job: &JobSetting) -> u64 {
         + of_function(&job.mapper)
         + job.reducer.as_ref().map_or(0, of_function)
         + digits(job.reducers.into())
+        + odd(job.accepts_nondeterminism)
         + odd(job.sync)
         + splits
 }

@@ -60,6 +60,7 @@ fn job(reducers: u32) -> JobSetting {
         reducer: (reducers > 0).then_some(UserFunction::Sum),
         reducers,
         split_bytes: 64,
+        accepts_nondeterminism: false,
         sync: true,
         task_timeout_us: 0,
         mistake: None,

@@ -59,6 +59,7 @@ pub fn jobs() -> impl Strategy<Value = JobSetting> {
                 reducer: (reducers > 0).then_some(reducer),
                 reducers,
                 split_bytes: split_bytes.max(total_bytes / SPLITS_MAX),
+                accepts_nondeterminism: false,
                 sync,
                 task_timeout_us,
                 mistake,

@@ -44,6 +44,7 @@ impl Stage {
             split_bytes: 1,
             directory: PathBytes::from("/"),
             environment: Vec::new(),
+            accepts_nondeterminism: false,
             sync: true,
             task_timeout_us: 0,
         };
@@ -148,6 +149,7 @@ fn ended() -> ToClient {
         maps: 1,
         reduces: 1,
         attempts_failed: 0,
+        maps_remade_differently: 0,
         counters: Counters::default(),
         elapsed_us: 1,
     })

@@ -72,6 +72,11 @@ impl Cause {
             ),
             Cause::InputUnreadable { path, error } => Some(unreadable(path, error.kind)),
             Cause::InputChanged { .. } => Some("run the job again once nothing writes to it".into()),
+            Cause::MapNotDeterministic { .. } => Some(
+                "have it print the same for the same input (no clock, no random numbers, no order of a hash table), or take \
+                 whatever comes with --accept-nondeterminism"
+                    .into(),
+            ),
             Cause::TooManySplits { .. } => Some("give a greater --split-size".into()),
             Cause::OutputExists { .. } => Some("remove it, or choose another --output".into()),
             Cause::OutputUnwritable { path, error } => Some(unwritable(path, error.kind)),

@@ -346,6 +346,13 @@ fn table() -> Vec<(Cause, &'static str)> {
              try: restore /w/journal-3 from a copy, or use another --work-dir: the jobs in this one are then forgotten",
         ),
         (
+            Cause::MapNotDeterministic { first_host: Some("alpha".into()), second_host: Some("beta".into()) },
+            "the mapper is not deterministic: from the same input it printed one thing on alpha, and another when it ran \
+             again on beta\n  \
+             try: have it print the same for the same input (no clock, no random numbers, no order of a hash table), or \
+             take whatever comes with --accept-nondeterminism",
+        ),
+        (
             Cause::Journal { path: "/w/journal-1".into(), error: os(Other, "Input/output error") },
             "the Manager's journal `/w/journal-1` cannot be written: Input/output error\n  \
              try: see to the disk of its work directory, then start the Manager again",
@@ -367,6 +374,7 @@ fn number(cause: &Cause) -> u32 {
         Cause::Scratch { .. } => 8,
         Cause::StagingUnreadable { .. } => 31,
         Cause::JournalDamaged { .. } => 32,
+        Cause::MapNotDeterministic { .. } => 33,
         Cause::ProgramNotStarted { .. } => 9,
         Cause::ProgramFailed { .. } => 10,
         Cause::ProgramStoppedReading { .. } => 11,

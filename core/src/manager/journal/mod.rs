@@ -8,6 +8,7 @@
 pub mod format;
 
 use super::jobs::Jobs;
+use crate::data::digest::OutputDigest;
 use crate::failure::Failure;
 use crate::ids::{AttemptId, Epoch, Incarnation, JobId, Sequence, SubmissionKey};
 use crate::job::{Counters, JobReport, JobSpecification, Plan};
@@ -15,6 +16,7 @@ use crate::probe::probe;
 use crate::wire::frame;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::string::String;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +56,8 @@ pub enum Record {
         holder: Incarnation,
         /// Its figures.
         counters: Counters,
+        /// Of a map with reducers: what it printed.
+        digest: OutputDigest,
     },
     /// An attempt failed by its program's own doing, which only so many of a task may.
     AttemptFailed {
@@ -64,6 +68,8 @@ pub enum Record {
     OutputRevoked {
         /// The attempt that was its winner.
         attempt: AttemptId,
+        /// Where it was executed, if that is known.
+        host: Option<String>,
     },
     /// All tasks are won; from here on the job can only be published or fail at it.
     JobCommitting {

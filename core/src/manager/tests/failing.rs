@@ -265,3 +265,63 @@ fn a_job_fails_when_only_workers_are_left_that_do_not_see_its_staging() {
     let said = stage.settle();
     assert!(said.iter().any(|line| line == "Client Ended OutputNotShared"), "{said:?}");
 }
+
+/// A map that is won on the first worker, lost with it, and printed anew on the second.
+fn remade(accepts_nondeterminism: bool, digests: [u64; 2]) -> (Stage, ConnectionId, Vec<String>) {
+    let mut stage = Stage::new();
+    let (first, client) = worker_and_client(&mut stage, 1);
+    let specification = JobSpecification { accepts_nondeterminism, ..specification(1) };
+    stage.say(client, &FromClient::Submit { key: SubmissionKey(9), specification });
+    stage.planned(1);
+    let map = stage.launched[0];
+    stage.printed(first, map, digests[0]);
+    let second = joined(&mut stage, 2, 1);
+    stage.say(first, &FromWorker::Goodbye);
+    stage.settle();
+    let again = *stage.launched.iter().rev().find(|id| id.task == map.task).expect("it runs again");
+    assert_ne!(map, again);
+    let said = stage.printed(second, again, digests[1]);
+    (stage, second, said)
+}
+
+#[test]
+fn a_map_that_prints_something_else_when_it_runs_again_fails_its_job() {
+    let (_, _, said) = remade(false, [7, 7]);
+    assert!(said.contains(&"append TaskWon".into()), "{said:?}");
+    let (mut stage, second, said) = remade(false, [7, 8]);
+    assert!(
+        said.contains(&"append JobFailing".into()) && !said.contains(&"append TaskWon".into()),
+        "{said:?}"
+    );
+    let reduce = *stage.launched.last().expect("the reduce was launched");
+    stage.failed(second, reduce, Cause::Killed);
+    stage.answer(FileAnswer::Done);
+    stage.settle();
+    let failure = stage.report.and_then(|report| report.failure).expect("it failed");
+    let (first_host, second_host) = (Some("host1".into()), Some("host2".into()));
+    assert_eq!(failure.cause, Cause::MapNotDeterministic { first_host, second_host });
+}
+
+#[test]
+fn what_a_map_prints_when_it_runs_again_is_taken_if_the_user_says_so() {
+    let (stage, _, said) = remade(true, [7, 8]);
+    assert!(said.contains(&"append TaskWon".into()), "{said:?}");
+    assert_eq!(stage.manager.jobs.active(JobId(1)).unwrap().remade_differently, 1);
+}
+
+#[test]
+fn what_a_map_printed_in_an_earlier_life_is_compared() {
+    let mut stage = Stage::new();
+    let (first, client) = worker_and_client(&mut stage, 1);
+    stage.job(client, 1, 1);
+    let map = stage.launched[0];
+    stage.printed(first, map, 7);
+    let (mut stage, _) = stage.next_life();
+    stage.settle();
+    let second = joined(&mut stage, 2, 1);
+    pass(&mut stage, &[second], 10);
+    stage.settle();
+    let again = *stage.launched.iter().find(|id| id.task == map.task).expect("its holder did not come back");
+    let said = stage.printed(second, again, 8);
+    assert!(said.contains(&"append JobFailing".into()), "{said:?}");
+}

@@ -29,7 +29,7 @@ fn a_job_from_submission_to_published_output() {
     );
     let [first, second, reduce] = stage.launched[..] else { panic!("three attempts") };
     assert!(stage.say(worker, &FromWorker::PullOutputs { job: JobId(1), cursor: 0 }).is_empty());
-    let result = AttemptResult::Succeeded(Counters::default());
+    let result = AttemptResult::Succeeded(Success::default());
     let said = stage.say(worker, &FromWorker::Ended { attempt: second, result });
     assert_eq!(said, ["append TaskWon"], "an end is acknowledged when it is durable");
     assert_eq!(
@@ -305,7 +305,7 @@ fn staging_is_removed_only_when_no_attempt_can_write_into_it_any_more() {
     let [_, second] = stage.launched[..] else { panic!("another attempt") };
     let back = stage.connect(Role::Worker);
     stage.register(back, 1, 1);
-    let entries = vec![InventoryEntry::Ended(first, AttemptResult::Succeeded(Counters::default()))];
+    let entries = vec![InventoryEntry::Ended(first, AttemptResult::Succeeded(Success::default()))];
     let mut lines = stage.say(back, &FromWorker::Inventory { entries, jobs: vec![], last: true });
     lines.extend(stage.settle());
     assert!(lines.contains(&format!("Worker Kill {}", second.file_stem())), "{lines:?}");
@@ -337,6 +337,7 @@ fn the_last_reports_are_kept_and_their_keys_with_them() {
             maps: 0,
             reduces: 0,
             attempts_failed: 0,
+            maps_remade_differently: 0,
             counters: Counters::default(),
             elapsed_us: 0,
         };

@@ -9,6 +9,7 @@ mod returning;
 mod told;
 mod workers;
 
+use crate::data::digest::OutputDigest;
 use crate::failure::{Cause, ExitStatus, Failure, OsError, OsErrorKind};
 use crate::ids::{
     AttemptId, ConnectionId, Epoch, Incarnation, JobId, Sequence, SessionId, SubmissionKey, TaskId,
@@ -25,7 +26,7 @@ use crate::manager::{Manager, ManagerConfig, ManagerInput, ManagerRequest};
 use crate::time::{SECOND_US, Time};
 use crate::wire::message::{
     AttemptResult, FromClient, FromWorker, Heartbeat, HeartbeatAnswer, InventoryEntry, LaunchOrder, Role,
-    ToClient, ToWorker,
+    Success, ToClient, ToWorker,
 };
 use crate::wire::{Connection, Incoming, datagram, frame};
 use alloc::collections::BTreeMap;
@@ -209,7 +210,13 @@ impl Stage {
     /// A job of so many one-byte splits whose tasks may be launched.
     fn job(&mut self, client: ConnectionId, maps: u64, reducers: u32) -> Vec<String> {
         let mut lines = self.submit(client, reducers);
-        lines.extend(self.settle());
+        lines.extend(self.planned(maps));
+        lines
+    }
+
+    /// All that is asked of the file system before a job that was submitted is dealt.
+    fn planned(&mut self, maps: u64) -> Vec<String> {
+        let mut lines = self.settle();
         for answer in [
             FileAnswer::Found(false),
             FileAnswer::Listed(Ok(inputs(maps))),
@@ -233,7 +240,14 @@ impl Stage {
     }
 
     fn ended(&mut self, id: ConnectionId, attempt: AttemptId) -> Vec<String> {
-        let result = AttemptResult::Succeeded(Counters::default());
+        let result = AttemptResult::Succeeded(Success::default());
+        let mut lines = self.say(id, &FromWorker::Ended { attempt, result });
+        lines.extend(self.settle());
+        lines
+    }
+
+    fn printed(&mut self, id: ConnectionId, attempt: AttemptId, digest: u64) -> Vec<String> {
+        let result = AttemptResult::Succeeded(Success { digest: OutputDigest(digest), ..Success::default() });
         let mut lines = self.say(id, &FromWorker::Ended { attempt, result });
         lines.extend(self.settle());
         lines
@@ -385,6 +399,7 @@ fn specification(reducers: u32) -> JobSpecification {
         split_bytes: 1,
         directory: PathBytes::from("/"),
         environment: vec![],
+        accepts_nondeterminism: false,
         sync: true,
         task_timeout_us: 0,
     }

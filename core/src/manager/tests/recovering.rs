@@ -58,7 +58,7 @@ fn what_runs_and_what_is_held_is_kept() {
 #[test]
 fn an_end_that_was_not_acknowledged_counts_in_the_next_life() {
     let (mut stage, _, second) = died_half_way();
-    let ended = InventoryEntry::Ended(second, AttemptResult::Succeeded(Counters::default()));
+    let ended = InventoryEntry::Ended(second, AttemptResult::Succeeded(Success::default()));
     let (_, lines) = back(&mut stage, 1, vec![ended]);
     assert!(lines.contains(&"Worker Acknowledged map-00001-1-0 true".into()), "{lines:?}");
 }

@@ -124,7 +124,7 @@ fn who_registers_again_on_a_new_connection_is_heard_on_that_alone() {
     };
     assert_eq!(stage.say(again, &register), ["close", "Worker Registered"], "the old connection is given up");
     assert!(stage.ended(worker, map).is_empty(), "what it says there it says again on the new one");
-    let result = AttemptResult::Succeeded(Counters::default());
+    let result = AttemptResult::Succeeded(Success::default());
     let entries = vec![InventoryEntry::Ended(map, result)];
     let lines = stage.say(again, &FromWorker::Inventory { entries, jobs: vec![], last: true });
     assert_eq!(lines[0], "append TaskWon");

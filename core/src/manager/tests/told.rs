@@ -13,7 +13,10 @@ fn read(bytes: u64) -> Counters {
 }
 
 fn succeeded(attempt: AttemptId, bytes: u64) -> FromWorker {
-    FromWorker::Ended { attempt, result: AttemptResult::Succeeded(read(bytes)) }
+    FromWorker::Ended {
+        attempt,
+        result: AttemptResult::Succeeded(Success { counters: read(bytes), ..Success::default() }),
+    }
 }
 
 #[test]
@@ -110,6 +113,7 @@ fn the_report_of_a_failed_job_names_where_it_failed_and_counts_the_failures() {
         maps: 2,
         reduces: 0,
         attempts_failed: 4,
+        maps_remade_differently: 0,
         counters: read(7),
         elapsed_us: 4 * SECOND_US,
     };

@@ -7,6 +7,7 @@ mod serving;
 use super::{
     MapLocation, Shuffle, ShuffleCommand, ShuffleConfig, ShuffleInput, ShuffleReport, ShuffleRequest,
 };
+use crate::data::digest::OutputDigest;
 use crate::data::record::Record;
 use crate::data::run::RunWriter;
 use crate::data::run::Segment;
@@ -207,6 +208,9 @@ fn offer(host: &mut Host, map: AttemptId, lines: &[String]) -> Vec<u8> {
     let (bytes, segment) = run_of(lines);
     let path = PathBytes(format!("/scratch/{}", map.file_stem()).into_bytes());
     host.files.insert(path.0.clone(), bytes.clone());
-    host.command(ShuffleCommand::Offer { map, output: MapOutput { path, segments: Vec::from([segment]) } });
+    host.command(ShuffleCommand::Offer {
+        map,
+        output: MapOutput { path, segments: Vec::from([segment]), digest: OutputDigest::default() },
+    });
     bytes
 }

@@ -7,6 +7,7 @@ mod session;
 mod told;
 
 use super::*;
+use crate::data::digest::OutputDigest;
 use crate::data::run::Segment;
 use crate::failure::{Cause, Failure};
 use crate::ids::{Epoch, Partition, SessionId, TaskId};
@@ -211,6 +212,7 @@ fn launch_of_job(task: TaskId, reducers: u32) -> ToWorker {
         split_bytes: 1,
         directory: PathBytes::from("/home/ada"),
         environment: Vec::from([(PathBytes::from("LANG"), PathBytes::from("C"))]),
+        accepts_nondeterminism: false,
         sync: true,
         task_timeout_us: 0,
     };
@@ -228,7 +230,8 @@ fn launch_of_job(task: TaskId, reducers: u32) -> ToWorker {
 
 fn success() -> AttemptSuccess {
     let segments = Vec::from([Segment::default()]);
-    let map_output = Some(MapOutput { path: PathBytes::from("/scratch/x"), segments });
+    let map_output =
+        Some(MapOutput { path: PathBytes::from("/scratch/x"), segments, digest: OutputDigest(5) });
     AttemptSuccess { counters: Counters::default(), map_output }
 }
 

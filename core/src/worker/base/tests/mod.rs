@@ -3,6 +3,7 @@
 
 mod play;
 
+use crate::data::digest::Digester;
 use crate::data::merge::{Merge, Step};
 use crate::data::partition::partition_of;
 use crate::data::record::Record;
@@ -111,12 +112,16 @@ fn check_map(ended: Ended, files: &Files, input: &[u8], disk_may_fail: bool) -> 
         return None;
     };
     let output = success.map_output.expect("a map with reducers has runs");
+    let mut digester = Digester::default();
     for partition in (0..PARTITIONS).map(Partition) {
-        assert!(
-            read_run(files, &output, partition) == sorted(input, partition),
-            "the output is not the input"
-        );
+        let due = sorted(input, partition);
+        assert!(read_run(files, &output, partition) == due, "the output is not the input");
+        let records =
+            due.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(Record::parse_line);
+        records.for_each(|record| digester.push(record));
+        digester.end_partition();
     }
+    assert_eq!(output.digest, digester.finish(), "the digest is that of the records, whatever was spilled");
     if !disk_may_fail {
         let own = files.keys().filter(|path| path.0.starts_with(scratch)).count();
         assert_eq!(own, 1, "its one file of runs is all that a map leaves: {:?}", files.keys());
