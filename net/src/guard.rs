@@ -8,7 +8,6 @@
 //!
 //! Never decides what belongs to its ward. Invariant: a group is forgotten before its number can belong to anybody else.
 
-use crate::os_error::cannot_start;
 use rustix::net::{AddressFamily, SendFlags, Shutdown, SocketFlags, SocketType, send, shutdown, socketpair};
 use rustix::process::{Pid, Signal, getpid, kill_process_group, test_kill_process_group};
 use std::collections::BTreeSet;
@@ -23,7 +22,6 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use windrow_core::failure::Failure;
 
 /// What a word begins with; a group's number or a path may follow.
 const SPAWNING: u8 = b's';
@@ -41,10 +39,10 @@ const WORD_BYTES_MAX: usize = 1 + 4_096;
 const TRIES: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// The guard of this process. Dropping it ends it.
-#[derive(Debug)]
+/// The guard of this process, or none. Dropping it ends it.
+#[derive(Debug, Default)]
 pub struct Guard {
-    process: Child,
+    process: Option<Child>,
     handle: GuardHandle,
 }
 
@@ -67,16 +65,12 @@ impl GuardHandle {
 
 impl Guard {
     /// Starts `command`, which is to call [`stand_guard`].
-    pub fn start(mut command: Command) -> Result<Guard, Failure> {
-        let mut started = || {
-            let (ours, theirs) =
-                socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
-            // In a group of its own, so that what a terminal sends to its ward does not end it; and nowhere in the way.
-            command.stdin(theirs).stdout(Stdio::null()).process_group(0).current_dir("/");
-            Ok((command.spawn()?, ours))
-        };
-        let (process, ours) = started().map_err(|error: io::Error| cannot_start("its guard", &error))?;
-        Ok(Guard { process, handle: GuardHandle::to(ours) })
+    pub fn start(mut command: Command) -> io::Result<Guard> {
+        let (ours, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+        // In a group of its own, so that what a terminal sends to its ward does not end it; and nowhere in the way.
+        command.stdin(theirs).stdout(Stdio::null()).process_group(0).current_dir("/");
+        Ok(Guard { process: Some(command.spawn()?), handle: GuardHandle::to(ours) })
     }
 
     /// A way to tell it something.
@@ -91,7 +85,7 @@ impl Drop for Guard {
             // It may be gone already.
             let _ = shutdown(&line.socket, Shutdown::Both);
         }
-        if let Err(error) = self.process.wait() {
+        if let Some(Err(error)) = self.process.as_mut().map(Child::wait) {
             tracing::warn!(%error, "the guard could not be waited for");
         }
     }

@@ -7,17 +7,19 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
-use windrow_core::failure::Failure;
 
 /// The name of the subcommand.
 const NAME: &str = "guard";
 
-/// Starts one for this process.
-pub fn start() -> Result<Guard, Failure> {
+/// Starts one for this process, or says that there is none.
+pub fn start() -> Guard {
     // This very program, also where its file was replaced meanwhile.
     let mut command = Command::new("/proc/self/exe");
     command.arg0("windrow").arg(NAME);
-    Guard::start(command)
+    Guard::start(command).unwrap_or_else(|error| {
+        say(format_args!("warning: there is no guard ({error}); what this leaves if it is killed stays"));
+        Guard::default()
+    })
 }
 
 /// Stands guard until the process at the other end of standard input is no more.

@@ -67,9 +67,8 @@ fn serve(options: &ManagerOptions) -> Result<(), Failure> {
     check_times(options.heartbeat, options.lease)?;
     let interrupts = Interrupts::watch();
     // What is in a directory that was named is for the next life.
-    let guard = options.work_dir.is_none().then(guard::start).transpose()?;
-    let handle = guard.as_ref().map(Guard::handle).unwrap_or_default();
-    let work = WorkDirectory::of_server(options.work_dir.as_deref(), &handle)?;
+    let guard = if options.work_dir.is_none() { guard::start() } else { Guard::default() };
+    let work = WorkDirectory::of_server(options.work_dir.as_deref(), &guard.handle())?;
     let host = ManagerHost::bind(net::ManagerOptions {
         listen: address::of_listener(&options.listen, MANAGER_PORT)?,
         work_dir: work.path().into(),
@@ -77,7 +76,7 @@ fn serve(options: &ManagerOptions) -> Result<(), Failure> {
         heartbeat_us: microseconds(options.heartbeat),
         lease_us: microseconds(options.lease),
         worker_patience_us: microseconds(options.patience),
-        guard: handle,
+        guard: guard.handle(),
     })?;
     let stop = host.stop_handle();
     interrupts.end_by(move || stop.stop());

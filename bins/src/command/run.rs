@@ -107,7 +107,7 @@ fn run(options: &RunOptions, interrupts: &Interrupts, presenter: &mut Presenter)
     }
     let Capacity { slots, memory_bytes } = machine.capacity()?;
     let directory = host::current_directory().map_err(|error| work_directory(Path::new("."), &error))?;
-    let guard = guard::start()?;
+    let guard = guard::start();
     let work = WorkDirectory::of_run(machine.work_dir.as_deref(), &guard.handle())?;
     let streams = StandardStreams::in_directory(work.path());
     let specification = specification(job, &directory, Some(&streams), *sync)?;

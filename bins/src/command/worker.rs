@@ -55,7 +55,7 @@ fn work(options: &WorkerOptions) -> Result<(), Failure> {
     let listener =
         |text: &Option<String>| text.as_ref().map(|text| address::of_listener(text, 0)).transpose();
     let interrupts = Interrupts::watch();
-    let guard = guard::start()?;
+    let guard = guard::start();
     let work = WorkDirectory::of_server(options.machine.work_dir.as_deref(), &guard.handle())?;
     let host = WorkerHost::bind(net::WorkerOptions {
         manager: options.cluster.address()?,
