@@ -110,6 +110,14 @@ pub struct JobOptions {
     #[arg(long)]
     pub accept_nondeterminism: bool,
 
+    /// The programs do more than print: never execute a task twice at the same time
+    ///
+    /// Otherwise a task that takes far longer than others is executed a second time, on another worker, and whichever
+    /// attempt ends first counts. What a program does elsewhere (in a database, say) may be done more than once even so:
+    /// when a worker is lost.
+    #[arg(long)]
+    pub side_effects: bool,
+
     /// What to call the job [default: the mapper's program]
     #[arg(long)]
     pub name: Option<String>,

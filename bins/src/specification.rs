@@ -49,6 +49,7 @@ pub fn specification(
         directory: bytes(directory),
         environment: options.environment.iter().map(|text| assignment(text)).collect::<Result<_, _>>()?,
         accepts_nondeterminism: options.accept_nondeterminism,
+        has_side_effects: options.side_effects,
         sync,
         task_timeout_us: u64::try_from(options.task_timeout.as_micros()).unwrap_or(u64::MAX),
     })

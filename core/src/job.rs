@@ -113,6 +113,8 @@ pub struct JobSpecification {
     /// Whether a map may print something else when it runs again after its output was lost, so that the job's output may be
     /// put together of both.
     pub accepts_nondeterminism: bool,
+    /// Whether its programs do more than print, so that a task may never be executed twice at once.
+    pub has_side_effects: bool,
     /// Whether output files and directories are synced before the job counts as done.
     pub sync: bool,
     /// For how long a program may neither read, write nor use the processor before its attempt is given up (Hadoop:
@@ -168,6 +170,7 @@ impl JobSpecification {
             directory: self.directory.clone(),
             environment: self.environment.clone(),
             accepts_nondeterminism: self.accepts_nondeterminism,
+            has_side_effects: self.has_side_effects,
             sync: self.sync,
             task_timeout_us: self.task_timeout_us,
         }
@@ -353,6 +356,8 @@ pub struct JobReport {
     pub reduces: u32,
     /// Attempts that failed on the way, for whatever reason.
     pub attempts_failed: u32,
+    /// Second attempts that were made of tasks because the first took far longer than others.
+    pub attempts_backed_up: u32,
     /// Maps that printed something else when they ran again, which the user has accepted.
     pub maps_remade_differently: u32,
     /// Figures of the attempts that count.

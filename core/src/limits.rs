@@ -59,6 +59,13 @@ pub const TASK_REST_US: (u64, u64) = (SECOND_US, 30 * SECOND_US);
 pub const WORKER_PATIENCE_US: u64 = 60 * SECOND_US;
 /// The same where the only worker there will ever be is the machine of a person who waits.
 pub const LOCAL_PATIENCE_US: u64 = 5 * SECOND_US;
+/// How often is looked for attempts that take far longer than others took.
+pub const BACKUP_CHECK_US: u64 = SECOND_US;
+/// How long an attempt has to take before a second one of its task can pay.
+pub const BACKUP_AFTER_US: u64 = SECOND_US;
+/// Second attempts that a job may have at once, for each hundred that it has under way; one always (Google paper, 3.6: "no
+/// more than a few percent").
+pub const BACKUPS_PER_HUNDRED: u32 = 10;
 /// Executions of one task that may fail by map outputs that cannot be had.
 pub const SHUFFLE_FAILURES_PER_TASK: u32 = 16;
 /// Reduce tasks that one slot may have in their fetching at the same time.

@@ -37,6 +37,7 @@ fn word_count(directory: &Path, output: &str) -> JobSpecification {
         directory: path(directory),
         environment: vec![("LC_ALL".into(), "C".into())],
         accepts_nondeterminism: false,
+        has_side_effects: false,
         sync: false,
         task_timeout_us: 0,
     }

@@ -137,6 +137,7 @@ impl JobSetting {
             directory: HOME.into(),
             environment: Vec::new(),
             accepts_nondeterminism: self.accepts_nondeterminism,
+            has_side_effects: false,
             sync: self.sync,
             task_timeout_us: self.task_timeout_us,
         }

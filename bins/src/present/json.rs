@@ -21,6 +21,7 @@ struct OutcomeJson<'a> {
     maps: Option<u32>,
     reduces: Option<u32>,
     attempts_failed: Option<u32>,
+    attempts_backed_up: Option<u32>,
     maps_remade_differently: Option<u32>,
     elapsed_seconds: Option<f64>,
     counters: Option<Counters>,
@@ -70,6 +71,7 @@ pub fn outcome(outcome: &Outcome) -> String {
         maps: report.map(|report| report.maps),
         reduces: report.map(|report| report.reduces),
         attempts_failed: report.map(|report| report.attempts_failed),
+        attempts_backed_up: report.map(|report| report.attempts_backed_up),
         maps_remade_differently: report.map(|report| report.maps_remade_differently),
         elapsed_seconds: report.map(|report| report.elapsed_us as f64 / 1e6),
         counters: report.map(|report| report.counters),
@@ -176,7 +178,7 @@ mod tests {
             object(&Outcome { report: Some(report()), ..Outcome::default() }),
             json!({
                 "status": "succeeded", "exit_code": 0, "job": 1, "name": "word count", "output": "/data/out",
-                "maps": 10, "reduces": 4, "attempts_failed": 0, "maps_remade_differently": 0, "elapsed_seconds": 3.214,
+                "maps": 10, "reduces": 4, "attempts_failed": 0, "attempts_backed_up": 0, "maps_remade_differently": 0, "elapsed_seconds": 3.214,
                 "counters": {
                     "map_input_bytes": 5_242_880, "map_input_records": 1_234_567,
                     "map_output_bytes": 3_145_728, "map_output_records": 2_000,

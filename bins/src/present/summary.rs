@@ -27,6 +27,10 @@ pub fn summary(report: &JobReport, is_printed: bool) -> String {
             &format!("{}, run again", text::counted(report.attempts_failed.into(), "attempt")),
         ));
     }
+    if report.attempts_backed_up > 0 {
+        let attempts = text::counted(report.attempts_backed_up.into(), "slow attempt");
+        lines.push(row("backed up", &attempts));
+    }
     if report.maps_remade_differently > 0 {
         let maps = text::counted(report.maps_remade_differently.into(), "map");
         lines.push(row("warning", &format!("{maps} printed something else when run again")));

@@ -47,6 +47,7 @@ fn a_job_has_good_defaults() {
             directory: "/home/ada".into(),
             environment: vec![],
             accepts_nondeterminism: false,
+            has_side_effects: false,
             sync: true,
             task_timeout_us: 600_000_000,
         }

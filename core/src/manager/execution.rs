@@ -34,6 +34,10 @@ pub struct Execution {
     pub watchers: BTreeSet<ConnectionId>,
     /// Attempts that failed, for whatever reason.
     pub attempts_failed: u32,
+    /// Second attempts that were launched beside the first.
+    pub backups: u32,
+    /// When the last of its maps was won, while all are.
+    pub maps_done_at: Option<Time>,
     /// The last failure that is not told yet.
     pub news: Option<Failure>,
     /// When it was accepted.
@@ -81,6 +85,8 @@ impl Execution {
             excluded: BTreeSet::new(),
             watchers: BTreeSet::new(),
             attempts_failed: 0,
+            backups: 0,
+            maps_done_at: None,
             news: None,
             accepted_at: now,
             input_bytes: 0,
@@ -126,6 +132,8 @@ pub struct Attempt {
     pub holder: Incarnation,
     /// How far it is.
     pub stage: AttemptStage,
+    /// When it was launched, or adopted.
+    pub launched_at: Time,
     /// Whether it was told to end.
     pub is_killed: bool,
     /// Runs that it has gathered.
@@ -152,9 +160,15 @@ pub enum AttemptStage {
 
 impl Attempts {
     /// Enters a new attempt.
-    pub fn insert(&mut self, id: AttemptId, holder: Incarnation, stage: AttemptStage) {
-        let attempt =
-            Attempt { holder, stage, is_killed: false, runs_gathered: 0, counters: Counters::default() };
+    pub fn insert(&mut self, id: AttemptId, holder: Incarnation, stage: AttemptStage, launched_at: Time) {
+        let attempt = Attempt {
+            holder,
+            stage,
+            launched_at,
+            is_killed: false,
+            runs_gathered: 0,
+            counters: Counters::default(),
+        };
         assert!(self.all.insert(id, attempt).is_none(), "an attempt's id never repeats");
         self.by_holder.entry(holder).or_default().insert(id);
     }

@@ -5,12 +5,14 @@
 //! A task has one winner at a time.
 
 use super::Manager;
+use super::backup;
 use super::execution::{AttemptStage, Execution};
 use super::journal::Record;
 use super::tasks::Trouble;
 use crate::failure::Cause;
 use crate::ids::{AttemptId, ConnectionId, Incarnation, JobId, TaskId};
 use crate::probe::probe;
+use crate::time::Time;
 use crate::wire::message::{AttemptResult, OutputEntry, Success, ToWorker};
 use crate::worker::shuffle::MapLocation;
 use alloc::vec::Vec;
@@ -24,6 +26,7 @@ impl Manager {
         result: AttemptResult,
     ) {
         let is_known = self.attempts.get(id).is_some_and(|attempt| attempt.holder == holder);
+        let launched_at = self.attempts.get(id).filter(|_| is_known).map(|attempt| attempt.launched_at);
         if is_known {
             self.forget_attempt(id);
         }
@@ -33,7 +36,7 @@ impl Manager {
                     if !is_known {
                         probe!("a success of an attempt given up for lost counts");
                     }
-                    self.task_won(id, holder, success);
+                    self.task_won(id, holder, success, launched_at);
                 }
                 let job = self.jobs.active(id.job);
                 let counts =
@@ -57,7 +60,7 @@ impl Manager {
         self.continue_ending(id.job);
     }
 
-    fn task_won(&mut self, id: AttemptId, holder: Incarnation, success: Success) {
+    fn task_won(&mut self, id: AttemptId, holder: Incarnation, success: Success, launched_at: Option<Time>) {
         let Success { counters, digest } = success;
         if self.is_remade_differently(id, holder, digest) {
             return;
@@ -65,19 +68,28 @@ impl Manager {
         self.record(Record::TaskWon { attempt: id, holder, counters, digest });
         let others: Vec<_> = self.attempts.of_task(id.job, id.task).map(|(other, _)| other).collect();
         for other in others {
+            probe!("an attempt is overtaken by another of its task");
             self.kill_attempt(other);
         }
+        let now = self.now;
         let execution = self.executions.get_mut(&id.job).expect("a wanted task's job is executed");
+        let began = launched_at.and_then(|launched_at| backup::began(execution, id.task, launched_at));
         execution.won.add(&counters);
         let (tasks, index) = execution.tasks_of(id.task);
         tasks.waiting.remove(&index);
         tasks.done += 1;
+        if let Some(began) = began {
+            tasks.durations.add(now.since_us(began));
+        }
         let failed_elsewhere: Vec<_> = tasks
             .trouble(index)
             .into_iter()
             .flat_map(Trouble::where_program_failed)
             .filter(|worker| *worker != holder)
             .collect();
+        if execution.maps.done == execution.maps.total {
+            execution.maps_done_at.get_or_insert(now);
+        }
         self.did_better(holder, &failed_elsewhere);
         if let TaskId::Map(map_index) = id.task
             && self.jobs.active(id.job).is_some_and(|job| !job.is_map_only())
@@ -146,6 +158,7 @@ impl Manager {
         let execution = self.executions.get_mut(&map.job).expect("it runs");
         execution.won.subtract(&winner.counters);
         execution.maps.done -= 1;
+        execution.maps_done_at = None;
         execution.maps.waiting.insert(map_index);
         self.push_output(map.job, OutputEntry { map_index, location: None });
         true

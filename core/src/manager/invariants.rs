@@ -64,6 +64,8 @@ impl Manager {
                         let is_waiting = tasks.waiting.contains(&index);
                         let is_executed =
                             self.attempts.of_task(id, task).any(|(_, attempt)| !attempt.is_killed);
+                        let live = self.attempts.of_task(id, task).filter(|(_, attempt)| !attempt.is_killed);
+                        assert!(live.count() <= 2, "an attempt has one backup at the most");
                         let is_won = job.winner(task).is_some();
                         let states = [is_waiting, is_executed, is_won];
                         assert_eq!(

@@ -323,6 +323,11 @@ impl Job {
         self.phase == Phase::Running && self.deciding_winners().won == self.deciding_winners().all.len()
     }
 
+    /// Whether every map has a winner.
+    pub fn are_maps_won(&self) -> bool {
+        self.map_winners.won == self.map_winners.all.len()
+    }
+
     /// The attempts whose files are the job's output, in the order of its parts.
     pub fn deciding_attempts(&self) -> impl Iterator<Item = AttemptId> {
         self.deciding_winners().all.iter().flatten().map(|winner| winner.attempt)

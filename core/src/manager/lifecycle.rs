@@ -111,8 +111,10 @@ impl Manager {
         execution.maps = Tasks::all_waiting(plan.splits.len() as u32);
         execution.reduces = Tasks::all_waiting(reducers);
         execution.stage = Stage::Running;
+        execution.maps_done_at = plan.splits.is_empty().then_some(self.now);
         tracing::info!(%job, maps = plan.splits.len(), reduces = reducers, "job planned");
         self.record(Record::JobPlanned { job, plan });
+        self.watch_for_stragglers();
         self.commit_if_won(job);
     }
 
@@ -219,6 +221,7 @@ impl Manager {
             maps: execution.maps.total,
             reduces: execution.reduces.total,
             attempts_failed: execution.attempts_failed,
+            attempts_backed_up: execution.backups,
             maps_remade_differently: durable.remade_differently,
             counters: durable.counters(),
             elapsed_us: self.now.since_us(execution.accepted_at),

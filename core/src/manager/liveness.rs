@@ -30,6 +30,8 @@ pub enum ManagerTimer {
     Retry(JobId, TaskId, Incarnation),
     /// A worker that was set aside has rested.
     LetIn(Incarnation),
+    /// Attempts that take too long may have to be backed up.
+    Backups,
     /// Watchers are to be told how their jobs go.
     Progress,
     /// Workers have had time to come back after the Manager did.
@@ -203,6 +205,7 @@ impl Manager {
             // What waits is dealt after every input.
             ManagerTimer::Retry(..) => probe!("a task is tried again where it failed"),
             ManagerTimer::LetIn(worker) => self.let_in(worker),
+            ManagerTimer::Backups => self.back_up_stragglers(),
             ManagerTimer::Progress => self.tell_progress(),
             ManagerTimer::Recovered => self.recovered(),
         }

@@ -1,8 +1,10 @@
 //! The Manager: takes jobs, deals their tasks to workers, and makes their output visible. This file owns what it is told,
 //! what it asks for, and the table of contents; each part decides its own and the machine pushes what they return.
 
+mod backup;
 mod clients;
 mod commit;
+mod durations;
 mod execution;
 mod failures;
 mod fates;

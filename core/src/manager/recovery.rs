@@ -42,6 +42,7 @@ impl Execution {
             reduces: tasks(TaskId::Reduce, if is_planned { job.specification.reducers } else { 0 }),
             input_bytes: job.plan.inputs.iter().map(|input| input.identity.size_bytes).sum(),
             won: job.counters(),
+            maps_done_at: (is_planned && job.are_maps_won()).then_some(now),
             // Of a job without a plan nobody has anything.
             is_recovering: job.phase != Phase::Accepted,
             ..Execution::new(stage, now)
@@ -66,6 +67,7 @@ impl Manager {
 
     fn take_up_jobs(&mut self) {
         tracing::info!(jobs = self.executions.len(), "jobs taken up from the journal");
+        self.watch_for_stragglers();
         for job in self.executions.keys().copied().collect::<Vec<_>>() {
             match self.executions[&job].stage {
                 Stage::Preparing(_) | Stage::Committing(_) | Stage::Publishing(_) => self.ask_files(job),
@@ -130,7 +132,7 @@ impl Manager {
             AttemptStage::Running => self.registry.take_slot(holder),
             AttemptStage::Gathering | AttemptStage::Gathered => self.registry.begin_gathering(holder),
         }
-        self.attempts.insert(id, holder, stage);
+        self.attempts.insert(id, holder, stage, self.now);
         if stage == AttemptStage::Gathered {
             self.attempts.set_stage(id, stage);
         }

@@ -91,8 +91,8 @@ impl Manager {
         })
     }
 
-    fn launch(&mut self, attempt: AttemptId, worker: Incarnation, stage: AttemptStage) {
-        self.attempts.insert(attempt, worker, stage);
+    pub(super) fn launch(&mut self, attempt: AttemptId, worker: Incarnation, stage: AttemptStage) {
+        self.attempts.insert(attempt, worker, stage, self.now);
         let connection = self.registry.get(worker).and_then(|worker| worker.link.connection());
         let connection = connection.expect("tasks go to workers that are linked");
         let order = launch_order(self.jobs.active(attempt.job).expect("the job is active"), attempt);

@@ -3,6 +3,7 @@
 //! Never knows what executes them. How often a program failed is durable, and so in [`super::jobs`]; what is here a restart
 //! forgets. A task with which nothing ever went wrong costs an entry in a set while it waits, and no more.
 
+use super::durations::Durations;
 use super::standing::doubled;
 use crate::ids::{AttemptId, Epoch, Incarnation, JobId, TaskId};
 use crate::limits::TASK_REST_US;
@@ -18,6 +19,8 @@ pub struct Tasks {
     pub done: u32,
     /// Those that wait for a worker.
     pub waiting: BTreeSet<u32>,
+    /// How long those took that were executed in this life of the Manager.
+    pub durations: Durations,
     launched: BTreeMap<u32, u32>,
     troubles: BTreeMap<u32, Trouble>,
 }
@@ -74,6 +77,17 @@ impl Tasks {
     pub fn launch(&mut self, job: JobId, task: TaskId, epoch: Epoch) -> AttemptId {
         let index = task.index();
         assert!(self.waiting.remove(&index), "only a waiting task is launched");
+        self.next_attempt(job, task, epoch)
+    }
+
+    /// Names a second attempt of a task that is being executed.
+    pub fn back_up(&mut self, job: JobId, task: TaskId, epoch: Epoch) -> AttemptId {
+        assert!(!self.waiting.contains(&task.index()), "only what is executed is backed up");
+        self.next_attempt(job, task, epoch)
+    }
+
+    fn next_attempt(&mut self, job: JobId, task: TaskId, epoch: Epoch) -> AttemptId {
+        let index = task.index();
         let number = self.launched.entry(index).or_insert(0);
         let attempt = AttemptId { job, task, epoch, number: *number };
         *number += 1;

@@ -403,6 +403,7 @@ mod tests {
             directory: PathBytes::from("/"),
             environment: Vec::new(),
             accepts_nondeterminism: false,
+            has_side_effects: false,
             sync: true,
             task_timeout_us: 0,
         };

@@ -33,6 +33,8 @@ pub const ALL: &[Probe] = &[
     within_reach("a key comes twice"),
     within_reach("who asks late hears the end"),
     within_reach("a job is asked for that nobody knows"),
+    // core/src/manager/backup.rs
+    within_reach("a straggler is backed up"),
     // core/src/manager/failures.rs
     within_reach("a failure matters to nobody"),
     within_reach("a worker does not see the staging directory"),
@@ -45,6 +47,7 @@ pub const ALL: &[Probe] = &[
     within_reach("a worker is let in again, for nobody else is left"),
     // core/src/manager/fates.rs
     within_reach("a success of an attempt given up for lost counts"),
+    within_reach("an attempt is overtaken by another of its task"),
     within_reach("an attempt is lost"),
     within_reach("an attempt is killed while its worker is away"),
     within_reach("an output is revoked with its worker"),

@@ -28,6 +28,7 @@ pub(crate) fn report() -> JobReport {
         maps: 10,
         reduces: 4,
         attempts_failed: 0,
+        attempts_backed_up: 0,
         maps_remade_differently: 0,
         counters: Counters {
             map_input_bytes: 5 << 20,

@@ -45,6 +45,7 @@ impl Stage {
             directory: PathBytes::from("/"),
             environment: Vec::new(),
             accepts_nondeterminism: false,
+            has_side_effects: false,
             sync: true,
             task_timeout_us: 0,
         };
@@ -149,6 +150,7 @@ fn ended() -> ToClient {
         maps: 1,
         reduces: 1,
         attempts_failed: 0,
+        attempts_backed_up: 0,
         maps_remade_differently: 0,
         counters: Counters::default(),
         elapsed_us: 1,

@@ -2,28 +2,9 @@
 
 use super::*;
 
-/// Seconds pass in which these workers are heard; returns what was done in each, as (second, line).
-fn pass(stage: &mut Stage, workers: &[ConnectionId], seconds: u64) -> Vec<(u64, String)> {
-    let mut lines = Vec::new();
-    for second in 1..=seconds {
-        let mut said = stage.wait(SECOND_US);
-        let sequence = stage.now.as_us();
-        said.extend(workers.iter().flat_map(|worker| stage.heartbeat(*worker, sequence)));
-        said.retain(|line| !line.starts_with("heartbeat") && !line.starts_with("Client"));
-        lines.extend(said.into_iter().map(|line| (second, line)));
-    }
-    lines
-}
-
 fn full() -> Cause {
     let error = OsError { kind: OsErrorKind::NoSpace, text: "No space left on device".into() };
     Cause::Scratch { path: PathBytes::from("/scratch"), error }
-}
-
-fn joined(stage: &mut Stage, incarnation: u64, slots: u32) -> ConnectionId {
-    let worker = stage.worker(incarnation, slots);
-    stage.heartbeat(worker, 1);
-    worker
 }
 
 #[test]

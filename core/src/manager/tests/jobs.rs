@@ -337,6 +337,7 @@ fn the_last_reports_are_kept_and_their_keys_with_them() {
             maps: 0,
             reduces: 0,
             attempts_failed: 0,
+            attempts_backed_up: 0,
             maps_remade_differently: 0,
             counters: Counters::default(),
             elapsed_us: 0,

@@ -1,6 +1,7 @@
 //! The Manager against exact lists of what it does, in the manner of a transcript: one line for each action. This file
 //! owns the stage on which the test plays everyone else.
 
+mod backup;
 mod dealing;
 mod failing;
 mod jobs;
@@ -25,8 +26,8 @@ use crate::manager::journal::Record;
 use crate::manager::{Manager, ManagerConfig, ManagerInput, ManagerRequest};
 use crate::time::{SECOND_US, Time};
 use crate::wire::message::{
-    AttemptResult, FromClient, FromWorker, Heartbeat, HeartbeatAnswer, InventoryEntry, LaunchOrder, Role,
-    Success, ToClient, ToWorker,
+    AttemptProgress, AttemptResult, FromClient, FromWorker, Heartbeat, HeartbeatAnswer, InventoryEntry,
+    LaunchOrder, Role, Success, ToClient, ToWorker,
 };
 use crate::wire::{Connection, Incoming, datagram, frame};
 use alloc::collections::BTreeMap;
@@ -260,6 +261,11 @@ impl Stage {
         lines
     }
 
+    /// The worker that executes an attempt, counted from zero; the first incarnation is 1.
+    fn holder(&self, attempt: AttemptId) -> usize {
+        self.manager.attempts.get(attempt).expect("it is under way").holder.0 as usize - 1
+    }
+
     fn last_launched(&self) -> AttemptId {
         *self.launched.last().expect("something was launched")
     }
@@ -400,6 +406,7 @@ fn specification(reducers: u32) -> JobSpecification {
         directory: PathBytes::from("/"),
         environment: vec![],
         accepts_nondeterminism: false,
+        has_side_effects: false,
         sync: true,
         task_timeout_us: 0,
     }
@@ -418,4 +425,23 @@ fn worker_and_client(stage: &mut Stage, slots: u32) -> (ConnectionId, Connection
     let worker = stage.worker(1, slots);
     assert_eq!(stage.heartbeat(worker, 1), ["heartbeat 1 answered"]);
     (worker, stage.connect(Role::Client))
+}
+
+/// Seconds pass in which these workers are heard; returns what was done in each, as (second, line).
+fn pass(stage: &mut Stage, workers: &[ConnectionId], seconds: u64) -> Vec<(u64, String)> {
+    let mut lines = Vec::new();
+    for second in 1..=seconds {
+        let mut said = stage.wait(SECOND_US);
+        let sequence = stage.now.as_us();
+        said.extend(workers.iter().flat_map(|worker| stage.heartbeat(*worker, sequence)));
+        said.retain(|line| !line.starts_with("heartbeat") && !line.starts_with("Client"));
+        lines.extend(said.into_iter().map(|line| (second, line)));
+    }
+    lines
+}
+
+fn joined(stage: &mut Stage, incarnation: u64, slots: u32) -> ConnectionId {
+    let worker = stage.worker(incarnation, slots);
+    stage.heartbeat(worker, 1);
+    worker
 }

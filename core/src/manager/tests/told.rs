@@ -113,6 +113,7 @@ fn the_report_of_a_failed_job_names_where_it_failed_and_counts_the_failures() {
         maps: 2,
         reduces: 0,
         attempts_failed: 4,
+        attempts_backed_up: 0,
         maps_remade_differently: 0,
         counters: read(7),
         elapsed_us: 4 * SECOND_US,
@@ -208,7 +209,7 @@ fn what_is_beyond_the_bounds_is_refused_by_name() {
         (refused(|job| job.name = "n".repeat(NAME_BYTES_MAX + 1)), "a name of 1025 bytes is too long"),
         (
             refused(|job| job.environment = vec![(PathBytes::from("A"), long(SPECIFICATION_BYTES_MAX))]),
-            "the programs' command lines and environment take 1048611 bytes",
+            "the programs' command lines and environment take 1048612 bytes",
         ),
         (refused(|job| job.inputs.clear()), "the job has no input"),
         (refused(|job| job.mapper.words.clear()), "a program has no name"),

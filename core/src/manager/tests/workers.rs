@@ -40,11 +40,12 @@ fn a_silent_worker_is_lost_and_its_finished_maps_run_elsewhere() {
     let (map, reduce) = (stage.launched[0], stage.launched[1]);
     assert_eq!((map.file_stem(), reduce.file_stem()), ("map-00000-1-0".into(), "reduce-00000-1-0".into()));
     stage.ended(first, map);
-    let second = stage.worker(2, 1);
+    let second = stage.worker(2, 2);
     stage.now = stage.now.after(9 * SECOND_US);
     stage.heartbeat(second, 1);
     let lines = stage.wait(2 * SECOND_US);
-    assert_eq!(lines, ["close", "append OutputRevoked", "Client Progress Running"], "{lines:?}");
+    let backup = "Worker Launch map-00001-1-1";
+    assert_eq!(lines, ["close", "append OutputRevoked", "Client Progress Running", backup], "{lines:?}");
     let lines = stage.settle();
     assert!(lines.contains(&"Worker Launch map-00000-1-1".into()), "{lines:?}");
     assert!(lines.contains(&"Worker Launch reduce-00000-1-1".into()), "{lines:?}");

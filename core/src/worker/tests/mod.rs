@@ -213,6 +213,7 @@ fn launch_of_job(task: TaskId, reducers: u32) -> ToWorker {
         directory: PathBytes::from("/home/ada"),
         environment: Vec::from([(PathBytes::from("LANG"), PathBytes::from("C"))]),
         accepts_nondeterminism: false,
+        has_side_effects: false,
         sync: true,
         task_timeout_us: 0,
     };
