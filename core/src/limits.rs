@@ -63,9 +63,11 @@ pub const LOCAL_PATIENCE_US: u64 = 5 * SECOND_US;
 pub const BACKUP_CHECK_US: u64 = SECOND_US;
 /// How long an attempt has to take before a second one of its task can pay.
 pub const BACKUP_AFTER_US: u64 = SECOND_US;
-/// Second attempts that a job may have at once, for each hundred that it has under way; one always (Google paper, 3.6: "no
-/// more than a few percent").
+/// Second attempts that a job may have at once, for each hundred that it has under way (Google paper, 3.6: "no more than a
+/// few percent"), and so many always: where little runs, little is to be lost.
 pub const BACKUPS_PER_HUNDRED: u32 = 10;
+/// See [`BACKUPS_PER_HUNDRED`].
+pub const BACKUPS_ALWAYS: u32 = 2;
 /// Executions of one task that may fail by map outputs that cannot be had.
 pub const SHUFFLE_FAILURES_PER_TASK: u32 = 16;
 /// Reduce tasks that one slot may have in their fetching at the same time.

@@ -9,7 +9,9 @@ use super::durations::Durations;
 use super::execution::{Attempt, AttemptStage, Execution};
 use super::{Manager, ManagerTimer};
 use crate::ids::{AttemptId, Incarnation, JobId, TaskId};
-use crate::limits::{BACKUP_AFTER_US, BACKUP_CHECK_US, BACKUPS_PER_HUNDRED, FETCHING_PER_SLOT};
+use crate::limits::{
+    BACKUP_AFTER_US, BACKUP_CHECK_US, BACKUPS_ALWAYS, BACKUPS_PER_HUNDRED, FETCHING_PER_SLOT,
+};
 use crate::probe::probe;
 use crate::time::Time;
 use alloc::collections::BTreeSet;
@@ -78,7 +80,7 @@ impl Manager {
         }
         let under_way = self.live(job, kind).count() as u32;
         let backups = under_way.saturating_sub(tasks.total - tasks.done);
-        (under_way * BACKUPS_PER_HUNDRED / 100).max(1).saturating_sub(backups)
+        (under_way * BACKUPS_PER_HUNDRED / 100).max(BACKUPS_ALWAYS).saturating_sub(backups)
     }
 
     /// Attempts that last far longer than is usual and have no backup, the one that will last longest last.

@@ -106,27 +106,24 @@ fn a_backup_takes_no_slot_from_a_task_that_waits() {
 fn of_many_stragglers_the_one_that_will_last_longest_is_backed_up_and_few_at_once() {
     let mut stage = Stage::new();
     let client = stage.connect(Role::Client);
-    let workers = [1, 2, 3, 4, 5, 6].map(|incarnation| joined(&mut stage, incarnation, 1));
+    let workers = [1, 2, 3, 4, 5, 6, 7].map(|incarnation| joined(&mut stage, incarnation, 1));
     stage.say(client, &FromClient::Submit { key: SubmissionKey(9), specification: map_only() });
-    stage.planned(6 * SPLIT_BYTES);
+    stage.planned(7 * SPLIT_BYTES);
     pass(&mut stage, &workers, 1);
     let launched = stage.launched.clone();
     for attempt in &launched[..4] {
         let holder = workers[stage.holder(*attempt)];
         stage.ended(holder, *attempt);
     }
-    for (attempt, map_input_bytes) in [(launched[4], 1), (launched[5], SPLIT_BYTES / 2)] {
+    for (attempt, map_input_bytes) in [(launched[4], 1), (launched[5], SPLIT_BYTES / 4), (launched[6], 2)] {
         let counters = Counters { map_input_bytes, ..Counters::default() };
         let attempts = vec![AttemptProgress { attempt, runs_gathered: 0, counters }];
         let holder = workers[stage.holder(attempt)];
         stage.say(holder, &FromWorker::Progress { attempts });
     }
     let said = pass(&mut stage, &workers, 60);
-    assert_eq!(
-        launches(&said),
-        ["Worker Launch map-00004-1-1"],
-        "two run, and one backup is the most for ten"
-    );
+    let longest = ["Worker Launch map-00004-1-1", "Worker Launch map-00006-1-1"];
+    assert_eq!(launches(&said), longest, "two at once are the most where three run");
 }
 
 #[test]
