@@ -253,6 +253,7 @@ fn specification() -> JobSpecification {
         accepts_nondeterminism: false,
         has_side_effects: false,
         sync: true,
+        task_timeout_us: 0,
     }
 }
 
