@@ -112,22 +112,6 @@ fn of_run_when_it_succeeds() {
 }
 
 #[test]
-fn of_the_programs_of_run_when_it_is_killed() {
-    let scene = Scene::set();
-    let mapper = scene.place.program("mapper", "echo here >\"$ARRIVALS\"; exec cat <\"$GATE\"");
-    let [arrivals, gate] = scene.variables();
-    let job =
-        ["run", "--input", "input", "--output", "results/output", "--mapper", &mapper, "--reducer", "cat"];
-    let mut run = scene.place.windrow(job);
-    run.args(["--env", &arrivals, "--env", &gate]).env("TMPDIR", scene.place.path("temporary"));
-    let run = Process::start(&mut run);
-    scene.arrivals.next();
-    run.kill();
-    scene.place.await_no_processes();
-    assert!(!scene.place.path("results/output").exists());
-}
-
-#[test]
 fn of_a_child_that_a_program_leaves_behind() {
     let scene = Scene::set();
     let mapper = scene.place.program("mapper", "cat <\"$GATE\" & exec cat");

@@ -2,6 +2,7 @@
 
 pub mod ask;
 pub mod drain;
+pub mod guard;
 pub mod job;
 pub mod jobs;
 pub mod manager;

@@ -60,6 +60,7 @@ impl From<&Failure> for Exit {
             | Cause::MapNotDeterministic { .. }
             | Cause::ProgramFailed { .. }
             | Cause::ProgramStoppedReading { .. }
+            | Cause::ProgramSilent { .. }
             | Cause::RecordTooLong { .. }
             | Cause::Killed
             | Cause::UnknownJob { .. }

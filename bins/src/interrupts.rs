@@ -1,15 +1,12 @@
-//! Ctrl-C and SIGTERM: owns what they do. The first asks for a clean end, the second ends the process at once, with the
-//! private directory removed as far as that goes, and names what is left. Signals that come together are one: `timeout`
-//! sends each twice, to its child and to the group.
+//! Ctrl-C and SIGTERM: owns what they do. The first asks for a clean end, the second ends the process at once; what it
+//! leaves its guard does away with. Signals that come together are one: `timeout` sends each twice, to its child and to the
+//! group.
 
 use crate::exit::Exit;
-use crate::present::say;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::fmt;
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,9 +25,6 @@ struct State {
     end: Option<Box<dyn FnOnce() + Send>>,
     /// When a signal asked for a clean end.
     asked: Option<Instant>,
-    remove: Option<PathBuf>,
-    /// The output that a job is being put together beside.
-    output: Option<PathBuf>,
 }
 
 /// What a signal leads to.
@@ -54,7 +48,7 @@ impl Interrupts {
                 for _ in signals.forever() {
                     match watch.interrupt(Instant::now()) {
                         Consequence::CleanEnd | Consequence::Nothing => {}
-                        Consequence::EndAtOnce => watch.leave(),
+                        Consequence::EndAtOnce => std::process::exit(Exit::Interrupted.code().into()),
                     }
                 }
             })
@@ -69,19 +63,7 @@ impl Interrupts {
 
     /// Makes the end of the process the answer to the next signal, whatever it was before.
     pub fn end_at_once_from_now(&self) {
-        let mut state = self.state();
-        (state.end, state.output) = (None, None);
-    }
-
-    /// Has what was put together beside `output` named where a signal ends the process at once, until
-    /// [`Interrupts::end_at_once_from_now`].
-    pub fn name_what_is_left_beside(&self, output: PathBuf) {
-        self.state().output = Some(output);
-    }
-
-    /// Has `directory` removed where a signal ends the process at once.
-    pub fn remove_at_end(&self, directory: Option<PathBuf>) {
-        self.state().remove = directory;
+        self.state().end = None;
     }
 
     /// Whether a signal came.
@@ -102,33 +84,9 @@ impl Interrupts {
         Consequence::CleanEnd
     }
 
-    fn leave(&self) -> ! {
-        let (remove, output) = {
-            let mut state = self.state();
-            (state.remove.take(), state.output.take())
-        };
-        if let Some(directory) = remove {
-            // Others may still write there; what can be removed is, and there is nobody to tell of the rest.
-            let _ = fs::remove_dir_all(directory);
-        }
-        for staging in output.iter().flat_map(|output| staging_beside(output)) {
-            say(format_args!("{} is left; remove it once no job writes to it", staging.display()));
-        }
-        std::process::exit(Exit::Interrupted.code().into())
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The staging directories of an output, of whichever job.
-fn staging_beside(output: &Path) -> Vec<PathBuf> {
-    let (Some(parent), Some(name)) = (output.parent(), output.file_name()) else { return Vec::new() };
-    let prefix = [b".", name.as_bytes(), b".windrow-"].concat();
-    let entries = fs::read_dir(parent).into_iter().flatten().flatten();
-    let names = entries.map(|entry| entry.file_name());
-    names.filter(|name| name.as_bytes().starts_with(&prefix)).map(|name| parent.join(name)).collect()
 }
 
 impl fmt::Debug for Interrupts {
@@ -182,16 +140,6 @@ mod tests {
         interrupts.end_at_once_from_now();
         assert_eq!(interrupts.interrupt(first + TOGETHER / 2), Consequence::Nothing);
         assert_eq!(interrupts.interrupt(first + 2 * TOGETHER), Consequence::EndAtOnce);
-    }
-
-    #[test]
-    fn only_staging_of_the_output_is_named() {
-        let place = tempfile::tempdir().unwrap();
-        for name in [".out.windrow-1-1", ".other.windrow-1-1", "out"] {
-            fs::create_dir(place.path().join(name)).unwrap();
-        }
-        assert_eq!(staging_beside(&place.path().join("out")), [place.path().join(".out.windrow-1-1")]);
-        assert_eq!(staging_beside(Path::new("/")), [""; 0].map(PathBuf::from));
     }
 
     #[test]

@@ -46,6 +46,7 @@ fn execute(command: Command) -> Exit {
         Command::Workers(options) => command::workers::execute(&options),
         Command::Drain(options) => command::drain::execute(&options),
         Command::Shutdown(options) => command::shutdown::execute(&options),
+        Command::Guard => command::guard::execute(),
         Command::Sim(options) => command::simulate::execute(&options),
     }
 }

@@ -9,6 +9,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 use windrow_core::failure::Failure;
 
 /// The whole command line.
@@ -72,6 +73,9 @@ pub enum Command {
     Drain(drain::DrainOptions),
     /// Stop a cluster: the Manager and its workers
     Shutdown(shutdown::ShutdownOptions),
+    /// Clean up after the process that started this, should it be killed
+    #[command(hide = true)]
+    Guard,
     /// Search for bugs of Windrow itself, in simulated clusters
     Sim(simulate::SimulateOptions),
 }
@@ -144,6 +148,12 @@ pub struct JobOptions {
     #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = values::size)]
     pub split_size: u64,
 
+    /// For how long a program may neither read, write nor use the processor before its attempt is given up; 0 for ever
+    ///
+    /// It is then killed with all its children, and the task tried again, as after any other failure of the program.
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = values::timeout)]
+    pub task_timeout: Duration,
+
     /// A variable for the environment of both programs; may be repeated
     #[arg(long = "env", value_name = "NAME=VALUE")]
     pub environment: Vec<OsString>,
@@ -200,7 +210,7 @@ mod tests {
 
     #[test]
     fn every_subcommand_teaches_by_an_example() {
-        for subcommand in Options::command().get_subcommands() {
+        for subcommand in Options::command().get_subcommands().filter(|it| !it.is_hide_set()) {
             let help = subcommand.clone().render_long_help().to_string();
             assert!(help.contains("Example"), "{}: {help}", subcommand.get_name());
             assert!(help.contains(&format!("windrow {}", subcommand.get_name())), "{help}");

@@ -53,6 +53,7 @@ pub fn specification(
         has_side_effects: options.side_effects,
         sync,
         priority: Priority::Normal,
+        task_timeout_us: u64::try_from(options.task_timeout.as_micros()).unwrap_or(u64::MAX),
     })
 }
 

@@ -5,10 +5,15 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use std::time::Duration;
 use windrow_core::ids::TaskId;
 use windrow_core::job::Priority;
+use windrow_core::limits::TASK_TIMEOUT_US_MIN;
 
 /// How the help explains sizes.
 pub const SIZES: &str =
     "Sizes are a number and a unit: KiB, MiB, GiB count in steps of 1024, kB, MB, GB of 1000.";
+
+/// What a job may allow at the least (see `windrow_core::limits`), and at the most.
+const TIMEOUT_MIN: Duration = Duration::from_micros(TASK_TIMEOUT_US_MIN);
+const TIMEOUT_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Reads a size of at least one byte: `64MiB`, `1.5GB`, `4096`.
 pub fn size(text: &str) -> Result<u64, String> {
@@ -50,6 +55,22 @@ pub fn priority() -> impl TypedValueParser<Value = Priority> {
     })
 }
 
+/// Reads for how long something may take: a second or more, or 0 for as long as it likes.
+pub fn timeout(text: &str) -> Result<Duration, String> {
+    if text.trim() == "0" {
+        return Ok(Duration::ZERO);
+    }
+    let timeout = humantime::parse_duration(text).map_err(|_| {
+        String::from("a duration is numbers with units, as in 10m, 90s or 1h30m; 0 is for ever")
+    })?;
+    match timeout {
+        Duration::ZERO => Ok(timeout),
+        short if short < TIMEOUT_MIN => Err("it must be at least 1s, or 0".into()),
+        long if long > TIMEOUT_MAX => Err("it must be at most 365days, or 0 for ever".into()),
+        timeout => Ok(timeout),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +94,18 @@ mod tests {
         assert_eq!(task("reduce 0"), Ok(TaskId::Reduce(0)));
         for wrong in ["", "map", "map7", "map--1", "7", "reduce-x", "shuffle-1"] {
             assert!(task(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_timeout_may_be_none() {
+        for none in ["0", "0s", "0m"] {
+            assert_eq!(timeout(none), Ok(Duration::ZERO));
+        }
+        assert_eq!(timeout("10m"), Ok(Duration::from_secs(600)));
+        assert_eq!(timeout("1s"), Ok(TIMEOUT_MIN));
+        for wrong in ["", "10", "-1s", "999ms", "366days", "never"] {
+            assert!(timeout(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -201,6 +201,19 @@ pub enum Cause {
         /// Bytes it was to read and did not.
         unread_bytes: u64,
     },
+    /// A program neither read, wrote nor computed for as long as its job allows.
+    ProgramSilent {
+        /// Mapper or reducer.
+        role: ProgramRole,
+        /// Its command line.
+        command: String,
+        /// For how long nothing was read, written or computed.
+        silent_us: u64,
+        /// What processor time it had used by then, with its children.
+        cpu_us: u64,
+        /// What lay in its stdin's pipe, unread.
+        unread_bytes: u64,
+    },
     /// A program's pipe could not be read or written.
     ProgramPipe {
         /// Mapper or reducer.
@@ -412,7 +425,8 @@ impl Cause {
             Cause::ProgramFailed { role, .. }
             | Cause::ProgramStoppedReading { role, .. }
             | Cause::RecordTooLong { role, .. } => *role == ProgramRole::Mapper,
-            Cause::ProgramNotStarted { .. }
+            Cause::ProgramSilent { .. }
+            | Cause::ProgramNotStarted { .. }
             | Cause::ProgramPipe { .. }
             | Cause::InputUnreadable { .. }
             | Cause::InputNotFound { .. }
@@ -465,6 +479,7 @@ impl Cause {
             Cause::ProgramNotStarted { .. }
             | Cause::ProgramFailed { .. }
             | Cause::ProgramStoppedReading { .. }
+            | Cause::ProgramSilent { .. }
             | Cause::ProgramPipe { .. }
             | Cause::RecordTooLong { .. }
             | Cause::InputUnreadable { .. } => Fault::Program,

@@ -127,6 +127,9 @@ pub struct JobSpecification {
     pub sync: bool,
     /// Its weight beside other jobs.
     pub priority: Priority,
+    /// For how long a program may neither read, write nor use the processor before its attempt is given up (Hadoop:
+    /// `mapreduce.task.timeout`); 0 for ever.
+    pub task_timeout_us: u64,
 }
 
 /// A job's staging directory: a hidden sibling of its output, of this job alone, in which only the Manager deletes.
@@ -193,6 +196,7 @@ impl JobSpecification {
             has_side_effects: self.has_side_effects,
             sync: self.sync,
             priority: self.priority,
+            task_timeout_us: self.task_timeout_us,
         }
     }
 }

@@ -121,6 +121,8 @@ pub const MERGE_WIDTH_MAX: usize = 256;
 pub const SORT_BYTES_MIN: usize = 1 << 20;
 /// The end of a program's stderr that is kept and shown.
 pub const STDERR_TAIL_BYTES: usize = 8 << 10;
+/// For how long a program may at the least be allowed to be silent: on a host that is busy, it may wait for the processor.
+pub const TASK_TIMEOUT_US_MIN: u64 = SECOND_US;
 /// How long pipes may stay open after a program has ended and its process group was killed.
 pub const DRAIN_US: u64 = 2 * SECOND_US;
 

@@ -1,4 +1,4 @@
-//! What came from outside, made fit to be shown: owns escaping, quoting and sizes.
+//! What came from outside, made fit to be shown: owns escaping, quoting, sizes and durations.
 
 use crate::job::PathBytes;
 use core::fmt::{self, Write};
@@ -59,5 +59,34 @@ impl fmt::Display for Size {
             (number, unit) = (number / 1024, Some(next));
         }
         write!(f, "{number} {}", unit.copied().unwrap_or_default())
+    }
+}
+
+/// A number of microseconds, by the largest unit that gives a whole number.
+pub(crate) struct Duration(pub(crate) u64);
+
+impl fmt::Display for Duration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (mut number, mut unit) = (self.0, "us");
+        for (count, greater) in [(1_000, "ms"), (1_000, "s"), (60, "min"), (60, "h")] {
+            if number == 0 || !number.is_multiple_of(count) {
+                break;
+            }
+            (number, unit) = (number / count, greater);
+        }
+        write!(f, "{number} {unit}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn durations_are_whole_numbers_of_the_largest_unit() {
+        let shown = [0, 7, 20_000, 1_000_000, 90_000_000, 600_000_000, 7_200_000_000, 1_230_000];
+        let expected = ["0 us", "7 us", "20 ms", "1 s", "90 s", "10 min", "2 h", "1230 ms"];
+        assert_eq!(shown.map(|us| Duration(us).to_string()), expected);
     }
 }

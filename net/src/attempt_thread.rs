@@ -215,6 +215,12 @@ impl<M: AttemptMachine, R: FnMut(AttemptReport)> Executor<M, R> {
                     child.kill_group();
                 }
             }
+            AttemptOutput::Look => {
+                if let Some(child) = &self.child {
+                    let found = child.activity().expect("a child and its pipes tell how they are");
+                    self.answers.push_back(AttemptInput::Looked(found));
+                }
+            }
             AttemptOutput::Progress(counters) => (self.report)(AttemptReport::Progress(counters)),
             AttemptOutput::Ended(_) => unreachable!("the end is taken before"),
         }

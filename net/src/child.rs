@@ -5,6 +5,8 @@
 //!
 //! Invariant: a dropped [`Child`] leaves no process of its group behind.
 
+use crate::guard::GuardHandle;
+use crate::processor_time;
 use mio::unix::SourceFd;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_send_signal, waitid};
@@ -12,6 +14,7 @@ use std::fs::File;
 use std::io::{self, PipeReader};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use windrow_core::failure::ExitStatus;
+use windrow_core::worker::attempt::Activity;
 
 /// A program in a process group of its own.
 #[derive(Debug)]
@@ -25,6 +28,7 @@ pub struct Child {
     stdin_far_end: PipeReader,
     stdout: Option<File>,
     stderr: Option<File>,
+    guard: GuardHandle,
 }
 
 /// Which of a program's output pipes.
@@ -44,6 +48,7 @@ impl Child {
         stdin_far_end: PipeReader,
         stdout: File,
         stderr: File,
+        guard: GuardHandle,
     ) -> Child {
         let group = Pid::from_child(&process);
         Child {
@@ -54,6 +59,7 @@ impl Child {
             stdin_far_end,
             stdout: Some(stdout),
             stderr: Some(stderr),
+            guard,
         }
     }
 
@@ -116,6 +122,17 @@ impl Child {
         self.stdout.as_ref().map_or(Ok(0), |stdout| Ok(rustix::io::ioctl_fionread(stdout)?))
     }
 
+    /// What can be seen of it; nothing of one that has ended.
+    pub fn activity(&self) -> io::Result<Activity> {
+        let has_ended = self.try_exit_status()?.is_some();
+        let cpu_us = (!has_ended).then(|| processor_time::of_group_us(self.group)).transpose();
+        let cpu_us = cpu_us.unwrap_or_else(|error| {
+            tracing::warn!(%error, "what a program computes cannot be seen; it is taken to be at work");
+            None
+        });
+        Ok(Activity { cpu_us, unread_bytes: self.unread_bytes()?, printed_bytes: self.printed_bytes()? })
+    }
+
     /// Kills every process of the program's group, and the program itself should it have left the group.
     pub fn kill_group(&self) {
         let killed =
@@ -134,6 +151,7 @@ impl Child {
 impl Drop for Child {
     fn drop(&mut self) {
         self.kill_group();
+        self.guard.group_is_over(self.group);
         if let Err(error) = self.process.wait() {
             tracing::warn!(%error, "a program could not be reaped");
         }

@@ -6,6 +6,7 @@
 use crate::client_host::{InProcessLink, Link};
 use crate::datagram::DatagramSocket;
 use crate::driver::EventLoop;
+use crate::guard::GuardHandle;
 use crate::in_process::InProcessDialler;
 use crate::manager_host::{self, Journal, manager_driver};
 use crate::os_error::cannot_start;
@@ -41,6 +42,8 @@ pub struct LocalOptions {
     pub memory_bytes: u64,
     /// Where its scratch goes; made if it is missing.
     pub work_dir: PathBuf,
+    /// Who cleans up should this process be killed.
+    pub guard: GuardHandle,
 }
 
 /// A Manager and a worker on threads of this process. Dropping it stops it.
@@ -76,9 +79,9 @@ impl Member {
 impl LocalCluster {
     /// Starts both; the worker registers by itself.
     pub fn start(options: LocalOptions) -> Result<LocalCluster, Failure> {
-        let LocalOptions { slots, memory_bytes, work_dir } = options;
+        let LocalOptions { slots, memory_bytes, work_dir, guard } = options;
         let incarnation = entropy::incarnation();
-        let scratch = Scratch::create(&work_dir, incarnation)?;
+        let scratch = Scratch::create(&work_dir, incarnation, &guard)?;
         let manager = ManagerConfig {
             cluster: CLUSTER.into(),
             epoch: Epoch(1),
@@ -99,8 +102,8 @@ impl LocalCluster {
             scratch: scratch.path(),
             seed: entropy::seed(),
         };
-        let (link, manager, worker) =
-            start_members(manager, worker).map_err(|error| cannot_start("the local cluster", &error))?;
+        let (link, manager, worker) = start_members(manager, worker, guard)
+            .map_err(|error| cannot_start("the local cluster", &error))?;
         Ok(LocalCluster { link, manager, worker, _scratch: scratch })
     }
 
@@ -136,6 +139,7 @@ impl Drop for LocalCluster {
 fn start_members(
     manager: ManagerConfig,
     worker: WorkerConfig,
+    guard: GuardHandle,
 ) -> io::Result<(InProcessLink, Member, Member)> {
     let manager_events = EventLoop::<ManagerInput>::open()?;
     let worker_events = EventLoop::<WorkerInput>::open()?;
@@ -147,6 +151,7 @@ fn start_members(
         manager_events,
         Manager::new(manager, Jobs::default(), Time::ZERO),
         Journal::Memory(None),
+        guard.clone(),
         None,
         DatagramSocket::Pair(manager_datagrams),
     )?;
@@ -157,7 +162,7 @@ fn start_members(
     };
     let manager_thread = thread::spawn("manager", || driver.run())?;
     let mut manager = Member { stop: manager_stop, thread: Some(manager_thread) };
-    let worker_thread = thread::spawn("worker", || run_worker(worker_events, worker, sockets, log))
+    let worker_thread = thread::spawn("worker", || run_worker(worker_events, worker, sockets, guard, log))
         .inspect_err(|_| manager.stop())?;
     let worker = Member { stop: worker_stop, thread: Some(worker_thread) };
     Ok((InProcessLink(mailbox), manager, worker))

@@ -1,13 +1,16 @@
 //! The Manager's file system: owns the thread that performs [`FileRequest`]s, in the order they were asked.
 
 mod list_inputs;
+mod orphans;
 
 use crate::disk::identity;
+use crate::guard::GuardHandle;
 use crate::os_error::os_error;
 use crate::path::as_path;
 use crate::thread;
 use crossbeam_channel::{Sender, unbounded};
 use list_inputs::list_inputs;
+use orphans::Orphans;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use std::fs::{self, File};
@@ -25,14 +28,16 @@ pub struct ManagerFiles {
 }
 
 impl ManagerFiles {
-    /// Starts it. `answer` is called on it, once for each request.
+    /// Starts it. The guard removes what is staged should this process be killed. `answer` is called on it, once for each request.
     pub fn start(
+        guard: GuardHandle,
         mut answer: impl FnMut(OperationId, FileAnswer) + Send + 'static,
     ) -> io::Result<ManagerFiles> {
         let (requests, receiver) = unbounded();
         let thread = thread::spawn("files", move || {
+            let mut orphans = Orphans::new(guard);
             for (operation, request) in receiver {
-                answer(operation, perform(request));
+                answer(operation, orphans.watching(request, perform));
             }
         })?;
         Ok(ManagerFiles { requests: Some(requests), thread: Some(thread) })

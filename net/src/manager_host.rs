@@ -3,6 +3,7 @@
 use crate::datagram::DatagramSocket;
 use crate::driver::{Driver, EventLoop, Performer};
 use crate::entropy;
+use crate::guard::GuardHandle;
 use crate::journal_file::{JournalReport, JournalWriter};
 use crate::mailbox::{Gone, Mail, Mailbox};
 use crate::manager_files::ManagerFiles;
@@ -40,6 +41,8 @@ pub struct ManagerOptions {
     pub lease_us: u64,
     /// For how long all workers may fail a task by their own doing before its job is given up.
     pub worker_patience_us: u64,
+    /// Who cleans up should this process be killed, where its journal goes with it: then no later life would.
+    pub guard: GuardHandle,
 }
 
 /// A Manager that listens, and begins to answer with [`ManagerHost::run`].
@@ -54,7 +57,7 @@ pub struct ManagerHost {
 impl ManagerHost {
     /// Takes the work directory and the port, TCP and UDP both, and begins a journal.
     pub fn bind(options: ManagerOptions) -> Result<ManagerHost, Failure> {
-        let ManagerOptions { listen, work_dir, cluster, heartbeat_us, lease_us, worker_patience_us } =
+        let ManagerOptions { listen, work_dir, cluster, heartbeat_us, lease_us, worker_patience_us, guard } =
             options;
         let work = WorkDirectory::take(&work_dir)?;
         let (listener, datagrams, address) = listen_on(listen)?;
@@ -87,6 +90,7 @@ impl ManagerHost {
             events,
             Manager::new(config, jobs, Time::ZERO),
             journal,
+            guard,
             Some(listener),
             DatagramSocket::Udp(datagrams),
         )
@@ -136,17 +140,19 @@ fn listen_on(listen: SocketAddr) -> Result<(TcpListener, UdpSocket, SocketAddr),
     }
 }
 
-/// A Manager's driver, with its files' thread.
+/// A Manager's driver, with its files' thread. `orphans` removes what nobody will know of once the Manager is dead.
 pub(crate) fn manager_driver<N: Node<Local = ManagerInput, Request = ManagerRequest>>(
     events: EventLoop<ManagerInput>,
     node: N,
     journal: Journal,
+    orphans: GuardHandle,
     listener: Option<TcpListener>,
     datagrams: DatagramSocket,
 ) -> io::Result<Driver<N, ManagerPerformer>> {
     let mailbox = events.mailbox().clone();
-    let files =
-        ManagerFiles::start(move |operation, answer| mailbox.send(ManagerInput::File(operation, answer)))?;
+    let files = ManagerFiles::start(orphans, move |operation, answer| {
+        mailbox.send(ManagerInput::File(operation, answer))
+    })?;
     let performer = ManagerPerformer { journal, files };
     // Nobody is dialled: workers and clients come to the Manager.
     let mut driver = Driver::new(events, node, performer, Box::new(TcpDialler))?;

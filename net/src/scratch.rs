@@ -2,6 +2,7 @@
 //!
 //! The directory is locked for as long as its worker lives, so leftovers are told from neighbours by their locks.
 
+use crate::guard::GuardHandle;
 use crate::path::path_bytes;
 use crate::work_directory::unusable;
 use rustix::fs::{FlockOperation, flock};
@@ -27,8 +28,12 @@ pub struct Scratch {
 impl Scratch {
     /// Makes an empty directory in `work_directory`, which is made if it is missing, and clears what dead workers left
     /// there.
-    pub fn create(work_directory: &Path, incarnation: Incarnation) -> Result<Scratch, Failure> {
-        create(work_directory, incarnation).map_err(|error| unusable(work_directory, &error))
+    pub fn create(
+        work_directory: &Path,
+        incarnation: Incarnation,
+        guard: &GuardHandle,
+    ) -> Result<Scratch, Failure> {
+        create(work_directory, incarnation, guard).map_err(|error| unusable(work_directory, &error))
     }
 
     /// Where it is, from the root.
@@ -45,7 +50,7 @@ impl Drop for Scratch {
     }
 }
 
-fn create(work_directory: &Path, incarnation: Incarnation) -> io::Result<Scratch> {
+fn create(work_directory: &Path, incarnation: Incarnation, guard: &GuardHandle) -> io::Result<Scratch> {
     fs::create_dir_all(work_directory)?;
     let work_directory = work_directory.canonicalize()?;
     // Held while one's own is made and locked: nobody may take it for a leftover in between.
@@ -53,6 +58,7 @@ fn create(work_directory: &Path, incarnation: Incarnation) -> io::Result<Scratch
     flock(&door, FlockOperation::LockExclusive)?;
     clear_leftovers(&work_directory)?;
     let path = work_directory.join(format!("{PREFIX}{:016x}", incarnation.0));
+    guard.remove_at_death(&path);
     DirBuilder::new().mode(0o700).create(&path)?;
     let lock = File::open(&path)?;
     flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
@@ -74,7 +80,11 @@ fn clear_leftovers(work_directory: &Path) -> io::Result<()> {
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {
                 tracing::info!(path = %entry.path().display(), "removing what a dead worker left behind");
-                fs::remove_dir_all(entry.path())?;
+                match fs::remove_dir_all(entry.path()) {
+                    // Its guard is at it, too.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    result => result?,
+                }
             }
             Err(Errno::WOULDBLOCK) => {}
             Err(error) => return Err(error.into()),
@@ -93,10 +103,10 @@ mod tests {
     fn leftovers_go_and_neighbours_stay() {
         let directory = tempfile::tempdir().unwrap();
         let work = directory.path().join("work");
-        let neighbour = Scratch::create(&work, Incarnation(1)).unwrap();
+        let neighbour = Scratch::create(&work, Incarnation(1), &GuardHandle::default()).unwrap();
         fs::create_dir_all(work.join("worker-000000000000dead/job-1")).unwrap();
         fs::create_dir(work.join("something else")).unwrap();
-        let ours = Scratch::create(&work, Incarnation(2)).unwrap();
+        let ours = Scratch::create(&work, Incarnation(2), &GuardHandle::default()).unwrap();
         assert!(!work.join("worker-000000000000dead").exists());
         assert!(work.join("something else").exists());
         for scratch in [&neighbour, &ours] {

@@ -1,9 +1,10 @@
 //! Starting programs: owns the one thread that does it.
 //!
 //! A program dies with the thread that spawned it (`PR_SET_PDEATHSIG`), and so with its worker, whatever kills that.
-//! Therefore this thread lives as long as any program may.
+//! Therefore this thread lives as long as any program may. What a program has started dies by the worker's [guard](crate::guard).
 
 use crate::child::Child;
+use crate::guard::GuardHandle;
 use crate::os_error::os_error;
 use crate::path::as_path;
 use crate::thread;
@@ -47,13 +48,13 @@ struct Order {
 }
 
 impl Spawner {
-    /// Starts the thread.
-    pub fn start() -> io::Result<Spawner> {
+    /// Starts the thread. The guard is told of every program's group.
+    pub fn start(guard: GuardHandle) -> io::Result<Spawner> {
         let (orders, receiver) = unbounded::<Order>();
         let thread = thread::spawn("spawner", move || {
             for Order { program, answer } in receiver {
                 // Nobody waits any more where the attempt's thread is gone: the program is then killed at once.
-                let _ = answer.send(spawn(&program));
+                let _ = answer.send(spawn(&program, &guard));
             }
         })?;
         Ok(Spawner { handle: Some(SpawnerHandle { orders }), thread: Some(thread) })
@@ -83,9 +84,9 @@ impl SpawnerHandle {
     }
 }
 
-fn spawn(program: &Program) -> Result<Child, OsError> {
+fn spawn(program: &Program, guard: &GuardHandle) -> Result<Child, OsError> {
     check_directory(program)?;
-    start(program).map_err(|error| explain(program, &error))
+    start(program, guard).map_err(|error| explain(program, &error))
 }
 
 /// Told apart from a missing program, for the system's answer would be the same.
@@ -111,7 +112,7 @@ fn explain(program: &Program, error: &io::Error) -> OsError {
     error
 }
 
-fn start(program: &Program) -> io::Result<Child> {
+fn start(program: &Program, guard: &GuardHandle) -> io::Result<Child> {
     let words = &program.command.words;
     let (stdin_far_end, stdin) = io::pipe()?;
     let mut command = Command::new(OsStr::from_bytes(&words[0].0));
@@ -128,15 +129,17 @@ fn start(program: &Program) -> io::Result<Child> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0);
-    die_with(&mut command, getpid());
+    die_with(&mut command, getpid(), guard.clone());
     // Signals are as a program expects them: std empties the mask and restores SIGPIPE in the child.
-    let mut process = command.spawn()?;
+    guard.spawning();
+    let mut process = command.spawn().inspect_err(|_| guard.not_spawned())?;
     // It holds the program's end of the stdin pipe.
     drop(command);
     let pidfd = match pidfd_open(Pid::from_child(&process), PidfdFlags::empty()) {
         Ok(pidfd) => pidfd,
         Err(error) => {
             process.kill()?;
+            guard.group_is_over(Pid::from_child(&process));
             process.wait()?;
             return Err(error.into());
         }
@@ -149,8 +152,15 @@ fn start(program: &Program) -> io::Result<Child> {
         let _ = fcntl_setpipe_size(large, PIPE_BYTES);
     }
     let ours = [&stdin, &stdout, &stderr].into_iter().try_for_each(make_non_blocking);
-    let child =
-        Child::new(process, pidfd, File::from(stdin), stdin_far_end, File::from(stdout), File::from(stderr));
+    let child = Child::new(
+        process,
+        pidfd,
+        File::from(stdin),
+        stdin_far_end,
+        File::from(stdout),
+        File::from(stderr),
+        guard.clone(),
+    );
     // Only now, so that a failure drops the child, which ends it.
     ours?;
     Ok(child)
@@ -161,17 +171,18 @@ fn make_non_blocking(pipe: impl AsFd) -> io::Result<()> {
     Ok(rustix::fs::fcntl_setfl(&pipe, flags | OFlags::NONBLOCK)?)
 }
 
-/// Has the program killed when the spawning thread ends.
-fn die_with(command: &mut Command, parent: Pid) {
+/// Has the program killed when the spawning thread ends, and what it starts when its worker is no more.
+fn die_with(command: &mut Command, parent: Pid, guard: GuardHandle) {
     let ask_for_it = move || {
         set_parent_process_death_signal(Some(Signal::KILL))?;
         // The parent may have died before it was asked.
         if getppid() != Some(parent) {
             return Err(Errno::SRCH.into());
         }
+        guard.own_group_begins();
         Ok(())
     };
-    // SAFETY: between fork and exec only async-signal-safe functions may be called: these are two bare system calls,
+    // SAFETY: between fork and exec only async-signal-safe functions may be called: these are bare system calls,
     // and nothing is allocated, locked or unwound.
     unsafe { command.pre_exec(ask_for_it) };
 }
@@ -185,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_program_dies_with_its_spawner() {
-        let spawner = Spawner::start().unwrap();
+        let spawner = Spawner::start(GuardHandle::default()).unwrap();
         let program = Program {
             role: ProgramRole::Mapper,
             command: CommandLine { words: vec!["sleep".into(), "1000".into()] },

@@ -4,6 +4,7 @@ use crate::attempt_thread::{AttemptReport, AttemptThread};
 use crate::datagram::DatagramSocket;
 use crate::driver::{Driver, EventLoop, Performer};
 use crate::entropy;
+use crate::guard::GuardHandle;
 use crate::mailbox::Mailbox;
 use crate::os_error::{cannot_start, os_error};
 use crate::scratch::Scratch;
@@ -51,6 +52,8 @@ pub struct WorkerOptions {
     pub host: String,
     /// The cluster's name.
     pub cluster: String,
+    /// Who cleans up should this process be killed.
+    pub guard: GuardHandle,
 }
 
 /// The memory that each of `slots` gets for sorting and merging, of all that a worker may use: what remains, in equal
@@ -66,6 +69,7 @@ pub struct WorkerHost {
     events: EventLoop<WorkerInput>,
     config: WorkerConfig,
     scratch: Scratch,
+    guard: GuardHandle,
     listener: TcpListener,
     datagrams: UdpSocket,
     stop: StopHandle,
@@ -83,6 +87,7 @@ impl WorkerHost {
             advertise,
             host,
             cluster,
+            guard,
         } = options;
         let own_ip = address_towards(manager).map_err(|error| {
             let address = manager.to_string();
@@ -99,7 +104,7 @@ impl WorkerHost {
         let heartbeats = SocketAddr::new(own_ip, 0);
         let datagrams = UdpSocket::bind(heartbeats).map_err(cannot_listen(heartbeats))?;
         let incarnation = entropy::incarnation();
-        let scratch = Scratch::create(&work_dir, incarnation)?;
+        let scratch = Scratch::create(&work_dir, incarnation, &guard)?;
         let config = WorkerConfig {
             cluster,
             manager,
@@ -113,7 +118,7 @@ impl WorkerHost {
         };
         let events = EventLoop::open().map_err(|error| cannot_start("the worker", &error))?;
         let stop = stop_handle(events.mailbox());
-        Ok(WorkerHost { events, config, scratch, listener, datagrams, stop })
+        Ok(WorkerHost { events, config, scratch, guard, listener, datagrams, stop })
     }
 
     /// Stops it, from any thread.
@@ -123,13 +128,13 @@ impl WorkerHost {
 
     /// Works until it is stopped or refused, and removes its scratch. `notices` is called on this thread.
     pub fn run(self, notices: impl FnMut(WorkerNotice) + Send) -> Result<(), Failure> {
-        let WorkerHost { events, config, scratch, listener, datagrams, stop: _ } = self;
+        let WorkerHost { events, config, scratch, guard, listener, datagrams, stop: _ } = self;
         let sockets = WorkerSockets {
             listener: Some(listener),
             datagrams: DatagramSocket::Udp(datagrams),
             dialler: Box::new(TcpDialler),
         };
-        let result = run_worker(events, config, sockets, notices);
+        let result = run_worker(events, config, sockets, guard, notices);
         drop(scratch);
         result
     }
@@ -179,6 +184,7 @@ pub(crate) fn run_worker(
     events: EventLoop<WorkerInput>,
     config: WorkerConfig,
     sockets: WorkerSockets,
+    guard: GuardHandle,
     notices: impl FnMut(WorkerNotice),
 ) -> Result<(), Failure> {
     let shuffle = ShuffleConfig {
@@ -188,7 +194,7 @@ pub(crate) fn run_worker(
     };
     let WorkerSockets { listener, datagrams, dialler } = sockets;
     let started = || {
-        let spawner = Spawner::start()?;
+        let spawner = Spawner::start(guard)?;
         let mailbox = events.mailbox().clone();
         let shuffle = ShuffleThread::start(Shuffle::new(shuffle), listener, mailbox.clone())?;
         let performer = WorkerPerformer {

@@ -1,6 +1,6 @@
 //! Hosts as the command uses them: on loopback, in private directories.
 
-use net::{LocalCluster, LocalOptions, ManagerHost, ManagerOptions, WorkerHost, WorkerOptions};
+use net::{GuardHandle, LocalCluster, LocalOptions, ManagerHost, ManagerOptions, WorkerHost, WorkerOptions};
 use std::fs;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
@@ -16,6 +16,7 @@ fn manager(listen: SocketAddr, work_dir: &Path) -> Result<ManagerHost, Failure> 
         heartbeat_us: 100_000,
         lease_us: 2_000_000,
         worker_patience_us: 1_000_000,
+        guard: GuardHandle::default(),
     })
 }
 
@@ -29,6 +30,7 @@ fn worker(manager: SocketAddr, work_dir: &Path) -> WorkerHost {
         advertise: None,
         host: "here".into(),
         cluster: "test".into(),
+        guard: GuardHandle::default(),
     })
     .unwrap()
 }
@@ -102,7 +104,12 @@ fn a_worker_without_a_manager_stops_when_told_and_leaves_nothing() {
 fn a_local_cluster_comes_and_goes() {
     let work = tempfile::tempdir().unwrap();
     for slots in [1, 4] {
-        let options = LocalOptions { slots, memory_bytes: 64 << 20, work_dir: work.path().into() };
+        let options = LocalOptions {
+            slots,
+            memory_bytes: 64 << 20,
+            work_dir: work.path().into(),
+            guard: GuardHandle::default(),
+        };
         let cluster = LocalCluster::start(options).unwrap();
         assert_eq!(names(work.path()).len(), 1);
         cluster.stop();

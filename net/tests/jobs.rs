@@ -2,8 +2,8 @@
 //! loopback. Outputs are compared with a plain computation of the same thing.
 
 use net::{
-    Link, LocalCluster, LocalOptions, ManagerHost, ManagerOptions, StopHandle, WorkerHost, WorkerOptions,
-    entropy, follow,
+    GuardHandle, Link, LocalCluster, LocalOptions, ManagerHost, ManagerOptions, StopHandle, WorkerHost,
+    WorkerOptions, entropy, follow,
 };
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -41,6 +41,7 @@ fn word_count(directory: &Path, output: &str) -> JobSpecification {
         has_side_effects: false,
         sync: false,
         priority: Priority::Normal,
+        task_timeout_us: 0,
     }
 }
 
@@ -111,8 +112,13 @@ fn submit(cluster: &str, manager: SocketAddr, link: Link, specification: JobSpec
 }
 
 fn local(directory: &Path, slots: u32) -> LocalCluster {
-    LocalCluster::start(LocalOptions { slots, memory_bytes: 64 << 20, work_dir: directory.join("work") })
-        .unwrap()
+    LocalCluster::start(LocalOptions {
+        slots,
+        memory_bytes: 64 << 20,
+        work_dir: directory.join("work"),
+        guard: GuardHandle::default(),
+    })
+    .unwrap()
 }
 
 fn submit_locally(cluster: &LocalCluster, specification: JobSpecification) -> JobReport {
@@ -197,6 +203,7 @@ impl Cluster {
             heartbeat_us: 200_000,
             lease_us: 10_000_000,
             worker_patience_us: 1_000_000,
+            guard: GuardHandle::default(),
         })
         .unwrap();
         let manager = host.address();
@@ -211,6 +218,7 @@ impl Cluster {
                 advertise: None,
                 host: format!("host {number}"),
                 cluster: NAME.into(),
+                guard: GuardHandle::default(),
             })
             .unwrap();
             threads.push(std::thread::spawn(|| host.run(|_| {})));

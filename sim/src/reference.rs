@@ -35,6 +35,8 @@ pub fn fails_on(mapper: &UserFunction, record: &[u8]) -> bool {
         UserFunction::Abandon { bytes } => record.len() as u64 > *bytes,
         UserFunction::FailOn { .. } | UserFunction::Quit { .. } => apply(mapper, record).is_err(),
         UserFunction::Identity
+        | UserFunction::Ponder { .. }
+        | UserFunction::Nap { .. }
         | UserFunction::CountWords
         | UserFunction::Multiply { .. }
         | UserFunction::Sum

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use windrow_core::failure::{ExitStatus, OsErrorKind};
 use windrow_core::job::{JobSpecification, PathBytes, Priority};
-use windrow_core::limits::{BLOCK_BYTES, SORT_BYTES_MIN};
+use windrow_core::limits::{BLOCK_BYTES, SORT_BYTES_MIN, TASK_TIMEOUT_US_MIN};
 use windrow_core::time::{MILLISECOND_US, SECOND_US};
 
 /// Where programs start.
@@ -21,6 +21,14 @@ pub const HOME: &str = "/shared/home";
 
 /// For how long a client tries an absent Manager again, unless its user is impatient.
 pub const PATIENCE_US: u64 = 60 * SECOND_US;
+
+/// Maps of a job at the most whose mapper takes its time.
+const SLOW_MAPS_MAX: u64 = 6;
+
+/// How long a program may sleep that may be silent for so long by the fastest of clocks, which its worker may have.
+pub const fn longest_nap_us(timeout_us: u64) -> u64 {
+    timeout_us / 10 * 7
+}
 
 /// A file that is there before the world begins.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +86,8 @@ pub struct JobSetting {
     pub sync: bool,
     /// Its weight beside other jobs.
     pub priority: Priority,
+    /// For how long its programs may be silent; 0 for ever.
+    pub task_timeout_us: u64,
     /// What its user gets wrong, so that it cannot be run.
     pub mistake: Option<Mistake>,
 }
@@ -87,6 +97,11 @@ impl JobSetting {
     pub fn hangs(&self) -> bool {
         let hangs = |function: &UserFunction| function.fault() == Some(FaultKind::ProgramHangs);
         hangs(&self.mapper) || self.reducer.as_ref().is_some_and(hangs)
+    }
+
+    /// Whether it comes to no end unless its user gives it up.
+    pub fn never_ends(&self) -> bool {
+        self.hangs() && self.task_timeout_us == 0
     }
 
     /// Whether its clients give up earlier than others.
@@ -134,6 +149,7 @@ impl JobSetting {
             has_side_effects: false,
             sync: self.sync,
             priority: self.priority,
+            task_timeout_us: self.task_timeout_us,
         }
     }
 }
@@ -143,7 +159,7 @@ pub fn from_seed(seed: u64, kinds: &BTreeSet<FaultKind>) -> Vec<JobSetting> {
     let count = Stream::new(seed, "workload").between(1, 2);
     let stream = |name: &str, index| Stream::new(seed, &format!("{name} {index}"));
     let job = |index| {
-        let mut job = job(&mut stream("job", index), index, kinds);
+        let mut job = job(seed, index, kinds);
         job.priority = *stream("priority of job", index).pick(&Priority::ALL);
         if kinds.contains(&FaultKind::Operators) {
             job.attention = Attention::draw(&mut stream("attention to job", index));
@@ -155,7 +171,8 @@ pub fn from_seed(seed: u64, kinds: &BTreeSet<FaultKind>) -> Vec<JobSetting> {
     (0..count).map(job).collect()
 }
 
-fn job(stream: &mut Stream, index: u64, kinds: &BTreeSet<FaultKind>) -> JobSetting {
+fn job(seed: u64, index: u64, kinds: &BTreeSet<FaultKind>) -> JobSetting {
+    let stream = &mut Stream::new(seed, &format!("job {index}"));
     let reducers = *stream.pick(&[0, 1, 1, 2, 3, 5]);
     let (mapper, reducer) = functions(stream, kinds);
     let poison = match mapper {
@@ -196,6 +213,7 @@ fn job(stream: &mut Stream, index: u64, kinds: &BTreeSet<FaultKind>) -> JobSetti
         max_skipped_records: 0,
         sync: stream.chance(Ratio::one_in(2)),
         priority: Priority::Normal,
+        task_timeout_us: 0,
         mistake: None,
         files,
     };
@@ -211,7 +229,8 @@ fn job(stream: &mut Stream, index: u64, kinds: &BTreeSet<FaultKind>) -> JobSetti
     if job.mapper == UserFunction::Unstable {
         job.accepts_nondeterminism = stream.chance(Ratio::one_in(4));
     }
-    if job.hangs() {
+    give_a_timeout(&mut job, &mut Stream::new(seed, &format!("task timeout {index}")));
+    if job.never_ends() || job.hangs() && stream.chance(Ratio::one_in(2)) {
         job.cancel_after_us.get_or_insert_with(|| patience_us(stream));
     }
     if kinds.contains(&FaultKind::Mistake) && stream.chance(Ratio::one_in(2)) {
@@ -236,6 +255,30 @@ fn make_records_bad(job: &mut JobSetting, stream: &mut Stream) {
     }
     if job.mapper.fault() == Some(FaultKind::ProgramFails) {
         job.max_skipped_records = *stream.pick(&[0, 1, 3, 6, 20]);
+    }
+}
+
+/// Allows the job's programs some silence, if any; sometimes one takes its time, by computing for longer than that, or by
+/// sleeping for less.
+fn give_a_timeout(job: &mut JobSetting, stream: &mut Stream) {
+    if stream.chance(Ratio::one_in(2)) {
+        return;
+    }
+    let timeout_us = stream.between(TASK_TIMEOUT_US_MIN, 2 * TASK_TIMEOUT_US_MIN);
+    job.task_timeout_us = timeout_us;
+    if !stream.chance(Ratio::one_in(6)) {
+        return;
+    }
+    let slow = if stream.chance(Ratio::one_in(2)) {
+        UserFunction::Ponder { us: stream.between(timeout_us, 2 * timeout_us) }
+    } else {
+        UserFunction::Nap { us: stream.between(timeout_us / 4, longest_nap_us(timeout_us)) }
+    };
+    let bytes: u64 = job.files.iter().map(|file| file.bytes.len() as u64).sum();
+    match &mut job.reducer {
+        Some(reducer) if reducer.fault().is_none() => *reducer = slow,
+        None if job.mapper.fault().is_none() && bytes / job.split_bytes < SLOW_MAPS_MAX => job.mapper = slow,
+        Some(_) | None => {}
     }
 }
 

@@ -255,6 +255,7 @@ fn specification() -> JobSpecification {
         has_side_effects: false,
         sync: true,
         priority: Priority::Normal,
+        task_timeout_us: 0,
     }
 }
 

@@ -1,5 +1,6 @@
 //! `windrow manager`: a Manager until it is told to stop.
 
+use super::guard;
 use crate::address::{self, MANAGER_ADDRESS, MANAGER_PORT};
 use crate::exit::Exit;
 use crate::failures::invalid;
@@ -8,7 +9,7 @@ use crate::servers::{self, LogFormat};
 use crate::values;
 use crate::work_directory::WorkDirectory;
 use clap::Args;
-use net::ManagerHost;
+use net::{Guard, ManagerHost};
 use std::path::PathBuf;
 use std::time::Duration;
 use windrow_core::failure::Failure;
@@ -65,8 +66,9 @@ fn serve(options: &ManagerOptions) -> Result<(), Failure> {
     servers::start_log(options.log)?;
     check_times(options.heartbeat, options.lease)?;
     let interrupts = Interrupts::watch();
-    let work = WorkDirectory::of_server(options.work_dir.as_deref())?;
-    interrupts.remove_at_end(work.to_remove());
+    // What is in a directory that was named is for the next life.
+    let guard = if options.work_dir.is_none() { guard::start() } else { Guard::default() };
+    let work = WorkDirectory::of_server(options.work_dir.as_deref(), &guard.handle())?;
     let host = ManagerHost::bind(net::ManagerOptions {
         listen: address::of_listener(&options.listen, MANAGER_PORT)?,
         work_dir: work.path().into(),
@@ -74,6 +76,7 @@ fn serve(options: &ManagerOptions) -> Result<(), Failure> {
         heartbeat_us: microseconds(options.heartbeat),
         lease_us: microseconds(options.lease),
         worker_patience_us: microseconds(options.patience),
+        guard: guard.handle(),
     })?;
     let stop = host.stop_handle();
     interrupts.end_by(move || stop.stop());

@@ -1,6 +1,6 @@
 //! `windrow run`: a job on this machine. Both machines live in this process; nothing listens, nothing stays behind.
 
-use super::{CANCELLING, Place, follow_job};
+use super::{CANCELLING, Place, follow_job, guard};
 use crate::failures::{invalid, work_directory};
 use crate::host;
 use crate::interrupts::Interrupts;
@@ -13,9 +13,7 @@ use crate::{exit::Exit, servers, values};
 use bytesize::ByteSize;
 use clap::Args;
 use net::{LocalCluster, LocalOptions, entropy};
-use std::ffi::OsStr;
 use std::io::{self, IsTerminal};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use windrow_core::client::ClientTask;
 use windrow_core::failure::Failure;
@@ -110,16 +108,15 @@ fn run(options: &RunOptions, interrupts: &Interrupts, presenter: &mut Presenter)
     }
     let Capacity { slots, memory_bytes } = machine.capacity()?;
     let directory = host::current_directory().map_err(|error| work_directory(Path::new("."), &error))?;
-    let work = WorkDirectory::of_run(machine.work_dir.as_deref())?;
-    interrupts.remove_at_end(work.to_remove());
+    let guard = guard::start();
+    let work = WorkDirectory::of_run(machine.work_dir.as_deref(), &guard.handle())?;
     let streams = StandardStreams::in_directory(work.path());
     let specification = specification(job, &directory, Some(&streams), *sync)?;
     if job.inputs.iter().any(|path| is_stream(path)) {
         read_standard_input(&streams, presenter)?;
     }
-    let cluster =
-        LocalCluster::start(LocalOptions { slots, memory_bytes, work_dir: work.path().join("cluster") })?;
-    interrupts.name_what_is_left_beside(PathBuf::from(OsStr::from_bytes(&specification.output.0)));
+    let (work_dir, guard) = (work.path().join("cluster"), guard.handle());
+    let cluster = LocalCluster::start(LocalOptions { slots, memory_bytes, work_dir, guard })?;
     let place = Place {
         cluster: cluster.cluster(),
         address: cluster.address(),

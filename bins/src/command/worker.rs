@@ -1,5 +1,6 @@
 //! `windrow worker`: a worker until it or its cluster is told to stop.
 
+use super::guard;
 use super::run::{Capacity, MachineOptions};
 use crate::exit::Exit;
 use crate::interrupts::Interrupts;
@@ -54,8 +55,8 @@ fn work(options: &WorkerOptions) -> Result<(), Failure> {
     let listener =
         |text: &Option<String>| text.as_ref().map(|text| address::of_listener(text, 0)).transpose();
     let interrupts = Interrupts::watch();
-    let work = WorkDirectory::of_server(options.machine.work_dir.as_deref())?;
-    interrupts.remove_at_end(work.to_remove());
+    let guard = guard::start();
+    let work = WorkDirectory::of_server(options.machine.work_dir.as_deref(), &guard.handle())?;
     let host = WorkerHost::bind(net::WorkerOptions {
         manager: options.cluster.address()?,
         slots,
@@ -65,6 +66,7 @@ fn work(options: &WorkerOptions) -> Result<(), Failure> {
         advertise: listener(&options.advertise)?,
         host: host::name(),
         cluster: options.cluster.cluster.clone(),
+        guard: guard.handle(),
     })?;
     let stop = host.stop_handle();
     interrupts.end_by(move || stop.stop());

@@ -146,6 +146,7 @@ fn kind(cause: &Cause) -> &'static str {
         Cause::ProgramNotStarted { .. } => "program_not_started",
         Cause::ProgramFailed { .. } => "program_failed",
         Cause::ProgramStoppedReading { .. } => "program_stopped_reading",
+        Cause::ProgramSilent { .. } => "program_silent",
         Cause::ProgramPipe { .. } => "program_pipe",
         Cause::RecordTooLong { .. } => "record_too_long",
         Cause::RunCorrupt { .. } => "run_corrupt",

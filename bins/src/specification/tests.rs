@@ -51,6 +51,7 @@ fn a_job_has_good_defaults() {
             has_side_effects: false,
             sync: true,
             priority: Priority::Normal,
+            task_timeout_us: 600_000_000,
         }
     );
 }

@@ -10,7 +10,7 @@ use super::{Cause, Excerpt, Failure, InputRange, OsError, OsErrorKind, PeerKind}
 use crate::ids::AttemptId;
 use crate::job::{Encoding, PathBytes, ProgramRole};
 use crate::limits::{EXCERPT_BYTES, SPLITS_MAX};
-use crate::shown::{Shown, Size};
+use crate::shown::{Duration, Shown, Size};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -121,6 +121,15 @@ impl fmt::Display for Cause {
                 "{role} `{}` ended before it had read all of its input: {unread_bytes} {} left",
                 Shown(command.as_bytes()),
                 if *unread_bytes == 1 { "byte was" } else { "bytes were" }
+            ),
+            Cause::ProgramSilent { role, command, silent_us, cpu_us, unread_bytes } => write!(
+                f,
+                "{role} `{}` neither read, wrote nor used the processor for {}: before, it had used {} of it, and {unread_bytes} \
+                 {} left unread",
+                Shown(command.as_bytes()),
+                Duration(*silent_us),
+                Duration(*cpu_us),
+                if *unread_bytes == 1 { "byte is" } else { "bytes are" }
             ),
             Cause::ProgramPipe { role, error } => write!(f, "a pipe of the {role} broke: {error}"),
             Cause::RecordTooLong { role, limit_bytes } => {

@@ -12,7 +12,7 @@ use crate::ids::{ConnectionId, Incarnation, JobId, SubmissionKey, TaskId};
 use crate::job::{JobPhase, JobProgress, JobSpecification, TaskCount};
 use crate::limits::{
     HANDSHAKE_US, HELD_EFFECTS_USUAL, NAME_BYTES_MAX, PATH_BYTES_MAX, PROGRESS_US, REDUCERS_MAX,
-    SKIPPED_RECORDS_MAX, SPECIFICATION_BYTES_MAX,
+    SKIPPED_RECORDS_MAX, SPECIFICATION_BYTES_MAX, TASK_TIMEOUT_US_MIN,
 };
 use crate::probe::probe;
 use crate::wire::frame;
@@ -223,6 +223,12 @@ fn validate(specification: &JobSpecification) -> Result<(), Cause> {
     }
     if *split_bytes == 0 {
         return Err(invalid("splits cannot be of no bytes", "give a split size of at least 1 byte"));
+    }
+    if (1..TASK_TIMEOUT_US_MIN).contains(&specification.task_timeout_us) {
+        return Err(invalid(
+            "a task timeout of less than a second is too short",
+            "give 1s or more, or 0 for none",
+        ));
     }
     Ok(())
 }

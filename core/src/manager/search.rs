@@ -106,15 +106,16 @@ impl Search {
     }
 
     fn failed(&mut self, failure: Failure) -> Finding {
-        let (tried, given) = (self.range(), failure.input.as_ref());
+        let tried = self.range();
         // What was not given to the program is not to blame. The last record may end beyond the range in which it begins.
-        if let Some(InputRange { offset, length_bytes, .. }) = given {
-            let begin = tried.offset.max(*offset);
-            let end = tried.end().min(offset.saturating_add(*length_bytes));
-            if begin < end {
-                self.failing = ByteRange { offset: begin, length_bytes: end - begin };
-            }
+        let given = failure.input.as_ref().map_or(0..0, |InputRange { offset, length_bytes, .. }| {
+            tried.offset.max(*offset)..tried.end().min(offset.saturating_add(*length_bytes))
+        });
+        if given.is_empty() {
+            // It fails on nothing now, and did not before.
+            return self.none_to_blame();
         }
+        self.failing = ByteRange { offset: given.start, length_bytes: given.end - given.start };
         let is_one_record = failure.is_of_one_record();
         match self.step {
             Step::Nothing => unreachable!("a failure on nothing ends the search"),

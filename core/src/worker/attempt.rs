@@ -62,6 +62,8 @@ pub enum AttemptInput {
     StdoutClosed,
     /// Likewise its stderr.
     StderrClosed,
+    /// What a look at the program found.
+    Looked(Activity),
     /// Stop as soon as possible and clean up.
     Kill,
 }
@@ -77,10 +79,23 @@ pub enum AttemptOutput {
     CloseStdin,
     /// Kill the program's whole process group; `Exited` follows if it has not come yet. Repeating it is harmless.
     KillGroup,
+    /// Look at the program; answered by `Looked`, at any time, unless the attempt is over before.
+    Look,
     /// Tell whoever waits how far it is.
     Progress(Counters),
     /// It is over: the last output. No file is open and no process runs.
     Ended(Result<AttemptSuccess, Failure>),
+}
+
+/// What is seen of a program that runs: its signs of life between two looks.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Activity {
+    /// Processor time that its process group has used; `None` where that cannot be seen.
+    pub cpu_us: Option<u64>,
+    /// What lies in its stdin's pipe, written but not read yet.
+    pub unread_bytes: u64,
+    /// What lies in its stdout's pipe, printed but not pushed yet.
+    pub printed_bytes: u64,
 }
 
 /// A program to be started, in a process group of its own, with pipes for stdin, stdout and stderr.
@@ -115,6 +130,8 @@ pub struct AttemptSetting {
     pub sort_bytes: usize,
     /// Whether the output is synced.
     pub sync: bool,
+    /// For how long the program may neither read, write nor compute; 0 for ever.
+    pub task_timeout_us: u64,
 }
 
 /// A map attempt to be executed.

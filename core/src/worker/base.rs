@@ -5,9 +5,10 @@
 #[cfg(test)]
 mod tests;
 
-use super::attempt::{AttemptInput, AttemptOutput, AttemptSetting, AttemptSuccess};
+use super::attempt::{Activity, AttemptInput, AttemptOutput, AttemptSetting, AttemptSuccess};
 use super::disk::{DiskReply, DiskRequest};
 use super::program::{Exit, ProgramLife};
+use super::silence::Silence;
 use crate::failure::{Cause, Excerpt, Failure, InputRange, OsError, OsErrorKind};
 use crate::ids::{AttemptId, FileId};
 use crate::job::{Counters, Encoding, InputFile, PathBytes};
@@ -41,6 +42,8 @@ pub(super) struct AttemptBase {
     pub setting: AttemptSetting,
     pub program: ProgramLife,
     pub counters: Counters,
+    silence: Silence,
+    stdin_is_closed: bool,
     row: VecDeque<(DiskRequest, Purpose)>,
     under_way: Option<(DiskRequest, Purpose)>,
     open: BTreeSet<FileId>,
@@ -58,6 +61,8 @@ const NONCE: FileId = FileId(0);
 impl AttemptBase {
     pub fn new(setting: AttemptSetting) -> AttemptBase {
         AttemptBase {
+            silence: Silence::new(setting.task_timeout_us),
+            stdin_is_closed: false,
             setting,
             program: ProgramLife::new(),
             counters: Counters::default(),
@@ -231,6 +236,7 @@ impl AttemptBase {
         if self.failure.is_none() && !self.is_ended {
             self.failure = Some(Failure::new(cause));
             self.row.clear();
+            self.silence.end();
         }
         if self.program.not_wanted(self.now) {
             self.outputs.push_back(AttemptOutput::KillGroup);
@@ -249,12 +255,55 @@ impl AttemptBase {
         self.now = now;
     }
 
-    /// Lets pipes that have been silent for long enough count as such.
+    /// When something is to be done that nothing else brings.
+    pub fn deadline(&self) -> Option<Time> {
+        self.program.deadline().into_iter().chain(self.silence.deadline()).min()
+    }
+
+    /// Lets pipes that have been silent for long enough count as such, and has a silent program looked at.
     pub fn time_is(&mut self, now: Time) {
         self.now = now;
         if self.program.time_passed(now) {
             self.outputs.push_back(AttemptOutput::KillGroup);
         }
+        if self.silence.time_passed(now) {
+            self.outputs.push_back(AttemptOutput::Look);
+        }
+    }
+
+    /// Takes note that so much was written to the program's stdin.
+    pub fn fed(&mut self, count: usize, now: Time) {
+        if count > 0 {
+            self.silence.passed(now);
+        }
+    }
+
+    /// Takes note that so much of the program's stdout was read.
+    pub fn heard(&mut self, count: usize, now: Time) {
+        self.now = now;
+        self.program.heard(count, now);
+        self.silence.passed(now);
+    }
+
+    /// Keeps the end of what the program wrote to stderr.
+    pub fn complained(&mut self, bytes: &[u8], now: Time) {
+        self.program.push_stderr(bytes);
+        self.silence.passed(now);
+    }
+
+    /// Takes what a look at the program found: one that was silent for too long is killed.
+    fn looked(&mut self, found: Activity) {
+        let is_owed = found.unread_bytes == 0 && !self.stdin_is_closed;
+        let Some(silent_us) = self.silence.looked(found, is_owed, self.now) else { return };
+        probe!("a program is silent for too long");
+        let program = &self.setting.program;
+        self.fail(Cause::ProgramSilent {
+            role: program.role,
+            command: program.command.to_string(),
+            silent_us,
+            cpu_us: found.cpu_us.unwrap_or(0),
+            unread_bytes: found.unread_bytes,
+        });
     }
 
     pub fn has_failed(&self) -> bool {
@@ -272,6 +321,7 @@ impl AttemptBase {
             AttemptInput::StdinRefused => {}
             AttemptInput::StdoutClosed => self.stdout_closed(),
             AttemptInput::StderrClosed => self.program.stderr_closed(),
+            AttemptInput::Looked(found) => self.looked(found),
             AttemptInput::Kill => self.fail(Cause::Killed),
             AttemptInput::Start | AttemptInput::Disk(_) => {
                 unreachable!("each kind of attempt takes these itself")
@@ -291,6 +341,8 @@ impl AttemptBase {
         if self.has_failed() {
             probe!("an attempt fails while its program is being started");
             self.outputs.push_back(AttemptOutput::KillGroup);
+        } else {
+            self.silence.begin(self.now);
         }
     }
 
@@ -304,6 +356,7 @@ impl AttemptBase {
 
     /// Takes note of the program's end.
     fn exited(&mut self, exit: Exit, printed_bytes: u64) {
+        self.silence.end();
         if self.program.exited(exit, printed_bytes, self.now) {
             self.outputs.push_back(AttemptOutput::KillGroup);
         }
@@ -318,8 +371,11 @@ impl AttemptBase {
         }
     }
 
+    /// Tells the program, once, that it has had all.
     pub fn close_stdin(&mut self) {
-        self.outputs.push_back(AttemptOutput::CloseStdin);
+        if !core::mem::replace(&mut self.stdin_is_closed, true) {
+            self.outputs.push_back(AttemptOutput::CloseStdin);
+        }
     }
 
     /// Fails the attempt for input that the program did not read.

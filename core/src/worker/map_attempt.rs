@@ -43,7 +43,6 @@ pub struct MapAttempt {
     feed: Feed,
     stdin: Vec<u8>,
     stdin_written: usize,
-    stdin_is_closed: bool,
     sink: Sink,
     /// Takes the records that are left out, if there are any.
     quarantine: Option<OutputFile>,
@@ -104,7 +103,6 @@ impl MapAttempt {
             feed: Feed::new(encoding, range, holes),
             stdin: Vec::new(),
             stdin_written: 0,
-            stdin_is_closed: false,
             sink,
             quarantine,
             excerpt: trial.map(|_| Vec::new()),
@@ -173,8 +171,7 @@ impl MapAttempt {
             assert!(takes_more, "what is left out is written before more is read");
             return self.read_input();
         }
-        if self.base.program.is_running() && self.unwritten().is_empty() && !self.stdin_is_closed {
-            self.stdin_is_closed = true;
+        if self.base.program.is_running() && self.unwritten().is_empty() {
             self.base.close_stdin();
         }
         if let Some(exit) = self.base.program.exit() {
@@ -355,13 +352,14 @@ impl Machine for MapAttempt {
             | AttemptInput::StdinRefused
             | AttemptInput::StdoutClosed
             | AttemptInput::StderrClosed
+            | AttemptInput::Looked(_)
             | AttemptInput::Kill => self.base.program_event(input),
         }
         self.advance(now);
     }
 
     fn handle_timeout(&mut self, now: Time) {
-        if self.base.program.deadline().is_some_and(|deadline| deadline <= now) {
+        if self.base.deadline().is_some_and(|deadline| deadline <= now) {
             self.base.time_is(now);
             self.advance(now);
         }
@@ -372,7 +370,7 @@ impl Machine for MapAttempt {
     }
 
     fn poll_timeout(&self) -> Option<(Time, ())> {
-        self.base.program.deadline().map(|at| (at, ()))
+        self.base.deadline().map(|at| (at, ()))
     }
 
     fn check_invariants(&self) {
@@ -412,6 +410,7 @@ impl AttemptMachine for MapAttempt {
     }
 
     fn stdin_written(&mut self, count: usize, now: Time) {
+        self.base.fed(count, now);
         self.stdin_written += count;
         assert!(self.stdin_written <= self.stdin.len(), "no more is written than there is");
         self.advance(now);
@@ -429,8 +428,7 @@ impl AttemptMachine for MapAttempt {
     }
 
     fn push_stdout(&mut self, bytes: &[u8], now: Time) {
-        self.base.note_time(now);
-        self.base.program.heard(bytes.len(), now);
+        self.base.heard(bytes.len(), now);
         if !self.base.has_failed() {
             let pushed = match &mut self.sink {
                 Sink::Runs(collector) => collector.push(bytes),
@@ -447,7 +445,7 @@ impl AttemptMachine for MapAttempt {
         self.advance(now);
     }
 
-    fn push_stderr(&mut self, bytes: &[u8], _now: Time) {
-        self.base.program.push_stderr(bytes);
+    fn push_stderr(&mut self, bytes: &[u8], now: Time) {
+        self.base.complained(bytes, now);
     }
 }

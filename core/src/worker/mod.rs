@@ -18,6 +18,7 @@ mod reported;
 mod run_file;
 mod session;
 pub mod shuffle;
+mod silence;
 
 #[cfg(test)]
 mod tests;

@@ -100,6 +100,7 @@ impl Worker {
             output: order.job.staging.output_of(&order.attempt),
             sort_bytes: self.config.sort_bytes,
             sync: specification.sync,
+            task_timeout_us: specification.task_timeout_us,
         }
     }
 
@@ -411,6 +412,7 @@ mod tests {
             has_side_effects: false,
             sync: true,
             priority: Priority::Normal,
+            task_timeout_us: 0,
         };
         for index in 0..2 {
             let job = JobOrder {

@@ -41,7 +41,6 @@ pub struct ReduceAttempt {
     last_key: Vec<u8>,
     stdin: Vec<u8>,
     stdin_written: usize,
-    stdin_is_closed: bool,
     output: OutputFile,
     stage: Stage,
 }
@@ -85,7 +84,6 @@ impl ReduceAttempt {
             last_key: Vec::new(),
             stdin: Vec::new(),
             stdin_written: 0,
-            stdin_is_closed: false,
             output,
             stage: Stage::New,
         }
@@ -217,8 +215,7 @@ impl ReduceAttempt {
             self.fill_stdin();
             return true;
         }
-        if self.unwritten().is_empty() && self.base.program.is_running() && !self.stdin_is_closed {
-            self.stdin_is_closed = true;
+        if self.unwritten().is_empty() && self.base.program.is_running() {
             self.base.close_stdin();
         }
         let Some(exit) = self.base.program.exit() else { return false };
@@ -318,13 +315,14 @@ impl Machine for ReduceAttempt {
             | AttemptInput::StdinRefused
             | AttemptInput::StdoutClosed
             | AttemptInput::StderrClosed
+            | AttemptInput::Looked(_)
             | AttemptInput::Kill => self.base.program_event(input),
         }
         self.advance(now);
     }
 
     fn handle_timeout(&mut self, now: Time) {
-        if self.base.program.deadline().is_some_and(|deadline| deadline <= now) {
+        if self.base.deadline().is_some_and(|deadline| deadline <= now) {
             self.base.time_is(now);
             self.advance(now);
         }
@@ -335,7 +333,7 @@ impl Machine for ReduceAttempt {
     }
 
     fn poll_timeout(&self) -> Option<(Time, ())> {
-        self.base.program.deadline().map(|at| (at, ()))
+        self.base.deadline().map(|at| (at, ()))
     }
 
     fn check_invariants(&self) {
@@ -371,6 +369,7 @@ impl AttemptMachine for ReduceAttempt {
     }
 
     fn stdin_written(&mut self, count: usize, now: Time) {
+        self.base.fed(count, now);
         self.stdin_written += count;
         assert!(self.stdin_written <= self.stdin.len(), "no more is written than there is");
         self.advance(now);
@@ -381,15 +380,14 @@ impl AttemptMachine for ReduceAttempt {
     }
 
     fn push_stdout(&mut self, bytes: &[u8], now: Time) {
-        self.base.note_time(now);
-        self.base.program.heard(bytes.len(), now);
+        self.base.heard(bytes.len(), now);
         if !self.base.has_failed() {
             self.output.push(bytes);
         }
         self.advance(now);
     }
 
-    fn push_stderr(&mut self, bytes: &[u8], _now: Time) {
-        self.base.program.push_stderr(bytes);
+    fn push_stderr(&mut self, bytes: &[u8], now: Time) {
+        self.base.complained(bytes, now);
     }
 }

@@ -55,7 +55,10 @@ pub(super) fn bound_cause(cause: &mut Cause) {
             bound_error(error);
         }
         Cause::ProgramFailed { role: _, command, status: _ }
-        | Cause::ProgramStoppedReading { role: _, command, unread_bytes: _ } => bound_text(command),
+        | Cause::ProgramStoppedReading { role: _, command, unread_bytes: _ }
+        | Cause::ProgramSilent { role: _, command, silent_us: _, cpu_us: _, unread_bytes: _ } => {
+            bound_text(command);
+        }
         Cause::ProgramPipe { role: _, error } => bound_error(error),
         Cause::JournalDamaged { path, damage } => {
             bound_path(path);
@@ -142,6 +145,7 @@ mod tests {
             Cause::InputUnreadable { path: path(), error: error() },
             Cause::ProgramNotStarted { role, program: path(), directory: path(), error: error() },
             Cause::ProgramStoppedReading { role, command: text(), unread_bytes: 1 },
+            Cause::ProgramSilent { role, command: text(), silent_us: 1, cpu_us: 1, unread_bytes: 1 },
             Cause::ProgramPipe { role, error: error() },
             Cause::ConnectionLost { address: address.clone() },
             Cause::CannotListen { address: address.clone(), error: error() },

@@ -1,4 +1,5 @@
 use super::*;
+use crate::guard::GuardHandle;
 use crate::spawner::Spawner;
 use crossbeam_channel::{Receiver, unbounded};
 use windrow_core::failure::{Cause, ExitStatus, OsErrorKind};
@@ -97,6 +98,7 @@ impl Machine for Toy {
                 self.end_if_over();
             }
             AttemptInput::StdinRefused => panic!("our own end of the pipe keeps it open"),
+            AttemptInput::Looked(found) => panic!("nobody asked: {found:?}"),
             AttemptInput::StdoutClosed | AttemptInput::StderrClosed => {
                 self.open_pipes -= 1;
                 self.end_if_over();
@@ -201,7 +203,7 @@ impl Run {
     }
 
     fn finish(self) -> Seen {
-        let spawner = Spawner::start().unwrap();
+        let spawner = Spawner::start(GuardHandle::default()).unwrap();
         let (thread, seen) = self.start(&spawner);
         thread.join();
         seen.try_recv().expect("the attempt ended")
@@ -272,7 +274,7 @@ fn a_process_that_left_the_group_holds_nobody_up() {
 
 #[test]
 fn a_kill_ends_a_program_that_would_run_for_ever() {
-    let spawner = Spawner::start().unwrap();
+    let spawner = Spawner::start(GuardHandle::default()).unwrap();
     let (thread, seen) = toy(program(&["sleep", "1000"]), b"").start(&spawner);
     thread.kill();
     thread.join();
@@ -382,7 +384,7 @@ fn disk_requests_come_first_and_in_order() {
 
 #[test]
 fn the_last_report_comes_when_nothing_is_left() {
-    let spawner = Spawner::start().unwrap();
+    let spawner = Spawner::start(GuardHandle::default()).unwrap();
     let (sender, reports) = unbounded();
     let run = toy(program(&["sh", "-c", "echo $$"]), b"");
     let thread = AttemptThread::start(ATTEMPT, run.toy, spawner.handle(), move |report| {

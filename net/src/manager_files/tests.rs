@@ -168,8 +168,10 @@ fn requests_are_performed_in_order_and_can_be_repeated() {
     let tree = tree(&[]);
     let path = |name: &str| path_bytes(&tree.path().join(name));
     let (sender, answers): (_, Receiver<(OperationId, FileAnswer)>) = unbounded();
-    let files =
-        ManagerFiles::start(move |operation, answer| sender.send((operation, answer)).unwrap()).unwrap();
+    let files = ManagerFiles::start(GuardHandle::default(), move |operation, answer| {
+        sender.send((operation, answer)).unwrap()
+    })
+    .unwrap();
     let write = FileRequest::WriteFile { path: path("d/f"), contents: b"new".to_vec(), sync: true };
     let steps = [
         (FileRequest::Find { path: path("d") }, FileAnswer::Found(false)),

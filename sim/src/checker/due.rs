@@ -54,6 +54,10 @@ pub(super) fn output_of(job: &JobSetting, files: &[InputText]) -> Option<Expecte
         !matches!(function, UserFunction::Missing | UserFunction::Unstartable { .. })
     };
     let maps = !job.files.is_empty();
+    let hangs = |function: &UserFunction| matches!(function, UserFunction::Hang { .. });
+    if (maps && hangs(&job.mapper)) || reducer.is_some_and(hangs) {
+        return None;
+    }
     if job.mistake.is_some() || !reducer.is_none_or(is_started) || (maps && !is_started(&job.mapper)) {
         return None;
     }

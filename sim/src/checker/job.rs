@@ -112,6 +112,18 @@ pub fn failures_are_the_programs_own(evidence: &Evidence<'_>, job: usize) -> Opt
     Some(Violation::new("failures are the programs' own", format!("{name}: {failure:?}")))
 }
 
+/// Who writes a program that computes for long, or waits for its worker, does not see it given up as if it were silent.
+pub fn only_who_is_silent_is_given_up_for_it(evidence: &Evidence<'_>) -> Option<Violation> {
+    let functions = evidence.scenario.jobs.iter().flat_map(|job| [Some(&job.mapper), job.reducer.as_ref()]);
+    let silent: Vec<String> = functions
+        .flatten()
+        .filter(|function| function.fault() == Some(FaultKind::ProgramHangs))
+        .map(|function| function.command().to_string())
+        .collect();
+    let wronged = evidence.given_up.iter().find(|command| !silent.contains(command))?;
+    Some(Violation::new("only who is silent is given up for it", format!("`{wronged}` was not")))
+}
+
 /// Who finds an output directory may trust it: a job that failed, or was given up, leaves none.
 pub fn a_failed_job_shows_nothing(evidence: &Evidence<'_>, job: usize) -> Option<Violation> {
     let output = &evidence.scenario.jobs[job].output;
@@ -298,6 +310,7 @@ pub(super) fn may_fail(evidence: &Evidence<'_>, job: usize) -> bool {
     let of = |function: &UserFunction| match function {
         UserFunction::Flaky { .. } | UserFunction::Missing | UserFunction::Unstartable { .. } => true,
         UserFunction::Abandon { .. } => any_input,
+        UserFunction::Hang { .. } => job.task_timeout_us > 0,
         UserFunction::FailOn { .. } | UserFunction::Quit { .. } => {
             versions.iter().any(|files| due::output_of(job, files).is_none())
         }
@@ -307,7 +320,8 @@ pub(super) fn may_fail(evidence: &Evidence<'_>, job: usize) -> bool {
         | UserFunction::Sum
         | UserFunction::KeyByFirstByte
         | UserFunction::Daemon { .. }
-        | UserFunction::Hang { .. }
+        | UserFunction::Ponder { .. }
+        | UserFunction::Nap { .. }
         | UserFunction::Unstable => false,
     };
     of(&job.mapper) || job.reducer.as_ref().is_some_and(of)

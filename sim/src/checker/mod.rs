@@ -73,6 +73,8 @@ pub struct Evidence<'a> {
     pub storage_failed: bool,
     /// Whether the scratch of the capable worker has failed.
     pub capable_scratch_failed: bool,
+    /// Programs that were given up because they were silent, by their command lines.
+    pub given_up: &'a [String],
     /// What the outputs that can be seen are due to be.
     pub due: &'a Due,
     /// The storage that all see.
@@ -118,6 +120,7 @@ pub fn at_rest(
     }
     violations.extend(operators::a_drained_worker_gets_nothing_new(evidence));
     violations.extend(operators::who_asks_is_answered(evidence));
+    violations.extend(job::only_who_is_silent_is_given_up_for_it(evidence));
     violations.extend(job::nothing_is_left_beside_the_output(evidence));
     for worker in workers {
         violations.extend(rest::no_attempt_outlives_its_job(worker));

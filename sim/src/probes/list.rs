@@ -124,6 +124,7 @@ pub const ALL: &[Probe] = &[
     within_reach("a run on the same worker cannot be read"),
     within_reach("the output refuses"),
     within_reach("an attempt fails while its program is being started"),
+    within_reach("a program is silent for too long"),
     // core/src/worker/collect.rs
     within_reach("output is spilled"),
     within_reach("a spill is corrupt"),
@@ -170,4 +171,6 @@ pub const ALL: &[Probe] = &[
     within_reach("a fetcher is silent for too long"),
     within_reach("a run is asked for that is not here"),
     within_reach("a run that is asked for cannot be read"),
+    // core/src/worker/silence.rs
+    within_reach("a program goes on after a silence"),
 ];

@@ -51,6 +51,16 @@ pub enum UserFunction {
         /// How many.
         bytes: u64,
     },
+    /// Prints what it reads, and computes for so long before that.
+    Ponder {
+        /// For how long.
+        us: u64,
+    },
+    /// Prints what it reads, and sleeps for so long before that.
+    Nap {
+        /// For how long.
+        us: u64,
+    },
     /// A mapper that is not deterministic: `first byte<TAB>` and a number that is drawn anew whenever it is started, for every
     /// line.
     Unstable,
@@ -88,6 +98,8 @@ impl UserFunction {
                 vec!["flaky".into(), ratio.numerator.to_string(), ratio.denominator.to_string()]
             }
             UserFunction::Hang { bytes } => vec!["hang".into(), bytes.to_string()],
+            UserFunction::Ponder { us } => vec!["ponder".into(), us.to_string()],
+            UserFunction::Nap { us } => vec!["nap".into(), us.to_string()],
             UserFunction::Unstable => vec!["unstable".into()],
             UserFunction::Daemon { escapes: false } => vec!["daemon".into()],
             UserFunction::Daemon { escapes: true } => vec!["daemon".into(), "--setsid".into()],
@@ -124,6 +136,8 @@ impl UserFunction {
                 ratio: Ratio { numerator: numerator.parse().ok()?, denominator: denominator.parse().ok()? },
             },
             ["hang", bytes] => UserFunction::Hang { bytes: bytes.parse().ok()? },
+            ["ponder", us] => UserFunction::Ponder { us: us.parse().ok()? },
+            ["nap", us] => UserFunction::Nap { us: us.parse().ok()? },
             ["unstable"] => UserFunction::Unstable,
             ["daemon"] => UserFunction::Daemon { escapes: false },
             ["daemon", "--setsid"] => UserFunction::Daemon { escapes: true },
@@ -154,6 +168,8 @@ impl UserFunction {
             | UserFunction::Multiply { .. }
             | UserFunction::Sum
             | UserFunction::KeyByFirstByte
+            | UserFunction::Ponder { .. }
+            | UserFunction::Nap { .. }
             | UserFunction::Daemon { .. } => None,
             UserFunction::FailOn { .. }
             | UserFunction::Abandon { .. }
@@ -177,6 +193,8 @@ impl UserFunction {
             | UserFunction::KeyByFirstByte
             | UserFunction::FailOn { .. }
             | UserFunction::Flaky { .. }
+            | UserFunction::Ponder { .. }
+            | UserFunction::Nap { .. }
             | UserFunction::Unstable
             | UserFunction::Daemon { .. }
             | UserFunction::Quit { .. }
@@ -236,7 +254,10 @@ impl Computation {
 
     fn line(&mut self, line: &[u8], output: &mut Vec<u8>, stream: &mut Stream) -> Result<(), ExitStatus> {
         match &self.function {
-            UserFunction::Identity | UserFunction::Daemon { .. } => output.extend(line),
+            UserFunction::Identity
+            | UserFunction::Daemon { .. }
+            | UserFunction::Ponder { .. }
+            | UserFunction::Nap { .. } => output.extend(line),
             UserFunction::CountWords => number_words(line, 1, output),
             UserFunction::Multiply { times } => number_words(line, *times, output),
             UserFunction::Sum => {

@@ -36,6 +36,16 @@ impl Pipe {
 pub enum Life {
     /// It goes on.
     Runs,
+    /// It computes for so long before it goes on.
+    Computes {
+        /// For how long.
+        us: u64,
+    },
+    /// It sleeps for so long before it goes on.
+    Sleeps {
+        /// For how long.
+        us: u64,
+    },
     /// It waits for a pipe.
     Blocked,
     /// It ended.
@@ -69,6 +79,8 @@ pub struct RunningProgram {
     unread_limit: u64,
     /// It never ends by itself.
     hangs: bool,
+    /// What it does before it takes its first input, or its end.
+    pause: Option<Life>,
     /// What it has started holds its pipes when it is gone.
     daemon: Option<Daemon>,
     stdin: Pipe,
@@ -92,6 +104,11 @@ impl RunningProgram {
         RunningProgram {
             unread_limit: function.reads_bytes_max(),
             hangs: matches!(function, UserFunction::Hang { .. }),
+            pause: match function {
+                UserFunction::Ponder { us } => Some(Life::Computes { us }),
+                UserFunction::Nap { us } => Some(Life::Sleeps { us }),
+                _ => None,
+            },
             daemon,
             computation: Computation::new(function),
             stdin: Pipe::new(capacity),
@@ -133,12 +150,17 @@ impl RunningProgram {
 
     /// How it ended, once it has, and what lies unread in its stdin.
     pub fn exited(&self) -> Option<(ExitStatus, u64)> {
-        self.status.map(|status| (status, self.stdin.bytes.len() as u64))
+        self.status.map(|status| (status, self.unread_bytes()))
     }
 
     /// Bytes that it printed and that were not pulled yet.
     pub fn printed_bytes(&self) -> u64 {
         self.stdout.bytes.len() as u64
+    }
+
+    /// What lies in its stdin.
+    pub fn unread_bytes(&self) -> u64 {
+        self.stdin.bytes.len() as u64
     }
 
     /// Bytes that its stdin takes now; `None` once it reads no more.
@@ -183,6 +205,8 @@ impl RunningProgram {
         let readable = self.stdin.bytes.len().min(usize::try_from(self.unread_limit).unwrap_or(usize::MAX));
         let result = if self.hangs && (self.unread_limit == 0 || (readable == 0 && self.stdin_closed)) {
             return Life::Blocked;
+        } else if let Some(pause) = self.pause.take_if(|_| readable > 0 || self.stdin_closed) {
+            return pause;
         } else if self.unread_limit == 0 {
             self.ending = Some(ExitStatus::Code(0));
             Ok(())
@@ -321,6 +345,24 @@ mod tests {
     }
 
     #[test]
+    fn a_program_pauses_once_before_its_first_input() {
+        for (function, pause) in [
+            (UserFunction::Ponder { us: 5 }, Life::Computes { us: 5 }),
+            (UserFunction::Nap { us: 6 }, Life::Sleeps { us: 6 }),
+        ] {
+            let mut stream = Stream::new(1, "program");
+            let mut program = RunningProgram::start(function, 100);
+            assert_eq!(program.step(&mut stream), Life::Blocked);
+            program.write_stdin(b"a");
+            program.close_stdin();
+            assert_eq!(program.step(&mut stream), pause);
+            while program.step(&mut stream) == Life::Runs {}
+            assert_eq!(program.exited(), Some((ExitStatus::Code(0), 0)));
+            assert_eq!(program.pull_stdout(&mut stream), Pulled::Bytes(b"a".to_vec()));
+        }
+    }
+
+    #[test]
     fn what_a_program_has_started_holds_its_pipes() {
         for escapes in [false, true] {
             let mut stream = Stream::new(1, "program");
@@ -348,6 +390,8 @@ mod tests {
             UserFunction::Abandon { bytes: 4 },
             UserFunction::Flaky { ratio: Ratio::one_in(9) },
             UserFunction::Hang { bytes: 7 },
+            UserFunction::Ponder { us: 8 },
+            UserFunction::Nap { us: 9 },
             UserFunction::Unstable,
             UserFunction::Daemon { escapes: false },
             UserFunction::Daemon { escapes: true },

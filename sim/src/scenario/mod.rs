@@ -146,7 +146,7 @@ impl Scenario {
                 self.workers.iter_mut().for_each(|worker| worker.clock.drift_ppm = 0);
             }
             FaultKind::Cancel => self.jobs.iter_mut().for_each(|job| {
-                if !job.hangs() {
+                if !job.never_ends() {
                     job.cancel_after_us = None;
                 }
             }),

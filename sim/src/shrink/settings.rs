@@ -134,12 +134,13 @@ pub(super) fn kinds(scenario: &Scenario) -> Vec<Edit> {
 }
 
 /// Plainer jobs. Only what words were counted for is summed: nothing else has numbers.
-const JOBS: [fn(&mut JobSetting); 20] = [
+const JOBS: [fn(&mut JobSetting); 21] = [
     |job| job.attention = Attention::default(),
     |job| job.attention.wait_after_us = None,
     |job| job.attention.kill_after_us = None,
     |job| job.attention.other_job_after_us = None,
     |job| job.attention.look_after_us = None,
+    |job| job.task_timeout_us = 0,
     |job| job.mistake = None,
     |job| job.again_after_us = None,
     |job| job.patience_us = PATIENCE_US,
@@ -311,8 +312,12 @@ pub(super) fn times_and_counts(scenario: &mut Scenario) -> Vec<&mut u64> {
         numbers.extend(job.cancel_after_us.as_mut().into_iter().chain(&mut job.again_after_us));
         numbers.extend(job.attention.times_mut().into_iter().filter_map(|(_, us)| us.as_mut()));
         for function in [&mut job.mapper].into_iter().chain(&mut job.reducer) {
-            if let UserFunction::Abandon { bytes } | UserFunction::Hang { bytes } = function {
-                numbers.push(bytes);
+            if let UserFunction::Abandon { bytes: number }
+            | UserFunction::Hang { bytes: number }
+            | UserFunction::Ponder { us: number }
+            | UserFunction::Nap { us: number } = function
+            {
+                numbers.push(number);
             }
         }
     }

@@ -103,6 +103,7 @@ fn of_job(job: &JobSetting) -> u64 {
         job.again_after_us.is_some(),
         job.is_impatient(),
         job.mistake.is_some(),
+        job.task_timeout_us > 0,
     ];
     let attention =
         job.attention.clone().times_mut().into_iter().filter(|(_, us)| us.is_some()).count() as u64;
@@ -124,6 +125,7 @@ fn of_function(function: &UserFunction) -> u64 {
         UserFunction::CountWords | UserFunction::Sum => 40,
         UserFunction::Missing | UserFunction::Unstartable { .. } | UserFunction::Multiply { .. } => 60,
         UserFunction::Quit { .. } | UserFunction::Daemon { .. } => 70,
+        UserFunction::Ponder { .. } | UserFunction::Nap { .. } => 75,
         UserFunction::FailOn { .. } | UserFunction::Abandon { .. } => 80,
         UserFunction::Flaky { .. } | UserFunction::Hang { .. } | UserFunction::Unstable => 100,
     }

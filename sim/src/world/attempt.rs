@@ -10,7 +10,10 @@ use crate::scenario::Moment;
 use windrow_core::failure::Failure;
 use windrow_core::ids::AttemptId;
 use windrow_core::job::Counters;
-use windrow_core::worker::attempt::{AttemptInput, AttemptMachine, AttemptOutput, AttemptSuccess, Program};
+use windrow_core::time::Time;
+use windrow_core::worker::attempt::{
+    Activity, AttemptInput, AttemptMachine, AttemptOutput, AttemptSuccess, Program,
+};
 use windrow_core::worker::disk::DiskRequest;
 
 /// What an attempt tells its worker.
@@ -52,7 +55,9 @@ pub struct Performer<A> {
     spawns: Option<Program>,
     program: Option<RunningProgram>,
     /// A step of the program is scheduled.
-    program_steps: bool,
+    program_steps: Option<Step>,
+    /// What processor time its program used for the steps that it has done.
+    cpu_us: u64,
     /// A turn is scheduled.
     turns: bool,
     kill: Kill,
@@ -76,6 +81,17 @@ struct Told {
     stderr_closed: bool,
 }
 
+/// A step of the program that is under way.
+#[derive(Copy, Clone, Debug)]
+struct Step {
+    since: Time,
+    /// It does not sleep.
+    computes: bool,
+}
+
+/// The least processor time that the system counts.
+const TICK_US: u64 = 10_000;
+
 /// What the machine can be told now.
 #[derive(Copy, Clone, Debug)]
 enum Ready {
@@ -97,7 +113,8 @@ impl<A: AttemptMachine> Performer<A> {
             asks_disk: None,
             spawns: None,
             program: None,
-            program_steps: false,
+            program_steps: None,
+            cpu_us: 0,
             turns: false,
             kill: Kill::NotWanted,
             told: Told::default(),
@@ -134,6 +151,10 @@ impl<A: AttemptMachine> Performer<A> {
                         program.kill();
                     }
                 }
+                AttemptOutput::Look => {
+                    let delay_us = environment.processor_us(self.process.host, |pace| pace.turn);
+                    environment.schedule.after(delay_us, self.event(AttemptOccurrence::Look));
+                }
                 AttemptOutput::Progress(counters) => news.push(News::Progress(counters)),
                 AttemptOutput::Ended(result) => {
                     let reaped = self.program.is_none() || self.told.exited;
@@ -164,11 +185,28 @@ impl<A: AttemptMachine> Performer<A> {
 
     /// Lets the program look at its pipes again, for something was done to them.
     fn stir_program(&mut self, environment: &mut Environment) {
-        if !self.program_steps {
-            self.program_steps = true;
+        if self.program_steps.is_none() {
             let delay_us = environment.processor_us(self.process.host, |pace| pace.program);
-            environment.schedule.after(delay_us, self.event(AttemptOccurrence::ProgramStep));
+            self.step_program(delay_us, true, environment);
         }
+    }
+
+    /// Lets the program do its next step after so long.
+    fn step_program(&mut self, delay_us: u64, computes: bool, environment: &mut Environment) {
+        self.program_steps = Some(Step { since: environment.now(), computes });
+        environment.schedule.after(delay_us, self.event(AttemptOccurrence::ProgramStep));
+    }
+
+    /// Looks at the program; at one that has ended nothing can be seen.
+    fn look(&mut self, environment: &mut Environment) -> Vec<News> {
+        let Some(program) = self.program.as_ref().filter(|_| !self.over) else { return Vec::new() };
+        let cpu_us = self.cpu_us + used_us(self.program_steps, environment.now());
+        let found = Activity {
+            cpu_us: program.exited().is_none().then_some(cpu_us / TICK_US * TICK_US),
+            unread_bytes: program.unread_bytes(),
+            printed_bytes: program.printed_bytes(),
+        };
+        self.input(AttemptInput::Looked(found), environment)
     }
 
     /// Schedules the next turn, if anything is ready, and the deadline.
@@ -297,15 +335,22 @@ impl<A: AttemptMachine> Performer<A> {
     }
 
     fn program_step(&mut self, environment: &mut Environment) {
-        self.program_steps = false;
+        self.cpu_us += used_us(self.program_steps.take(), environment.now());
         let stream = &mut environment.computer(self.process.host).processor;
         let program = self.program.as_mut().expect("a step is a program's");
         match program.step(stream) {
             Life::Runs => self.stir_program(environment),
+            Life::Computes { us } => self.step_program(us, true, environment),
+            Life::Sleeps { us } => self.step_program(us, false, environment),
             Life::Blocked | Life::Ended => {}
         }
         self.carry_on(environment);
     }
+}
+
+/// What processor time a step has used by now, if one is under way.
+fn used_us(step: Option<Step>, now: Time) -> u64 {
+    step.filter(|step| step.computes).map_or(0, |step| now.since_us(step.since))
 }
 
 impl<A: AttemptMachine> Performance for Performer<A> {
@@ -317,6 +362,7 @@ impl<A: AttemptMachine> Performance for Performer<A> {
         match occurrence {
             AttemptOccurrence::DiskDone => self.disk_done(environment),
             AttemptOccurrence::Spawned => self.spawned(environment),
+            AttemptOccurrence::Look => self.look(environment),
             AttemptOccurrence::Turn => {
                 self.turns = false;
                 if self.waits() { Vec::new() } else { self.turn(environment) }
@@ -348,7 +394,10 @@ impl<A: AttemptMachine> Performance for Performer<A> {
     fn writes(&self, occurrence: AttemptOccurrence) -> bool {
         match occurrence {
             AttemptOccurrence::DiskDone => self.asks_disk.as_ref().is_some_and(is_durable_write),
-            AttemptOccurrence::Turn | AttemptOccurrence::Spawned | AttemptOccurrence::ProgramStep => false,
+            AttemptOccurrence::Turn
+            | AttemptOccurrence::Spawned
+            | AttemptOccurrence::ProgramStep
+            | AttemptOccurrence::Look => false,
         }
     }
 

@@ -94,6 +94,8 @@ pub enum AttemptOccurrence {
     Spawned,
     /// Its program does a little.
     ProgramStep,
+    /// Its program is looked at.
+    Look,
 }
 
 impl Event {
@@ -157,6 +159,8 @@ pub struct Environment {
     pub trace: Trace,
     /// The Manager's journal.
     pub journal: JournalDisk,
+    /// Programs that were given up because they were silent, by their command lines.
+    pub given_up: Vec<String>,
     /// Who is shown what happens.
     pub observer: Option<Observer>,
 }

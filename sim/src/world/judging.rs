@@ -26,6 +26,7 @@ impl<M: Machines> World<M> {
             struck: &struck,
             storage_failed,
             capable_scratch_failed: self.has_failed(|disk| disk == capable),
+            given_up: &self.environment.given_up,
             due: &self.due,
             shared: &self.environment.shared,
             journal: self.environment.journal.lives(),

@@ -163,6 +163,7 @@ impl<M: Machines> World<M> {
             computers: BTreeMap::new(),
             trace: Trace::new(watch.transcript),
             journal: JournalDisk::default(),
+            given_up: Vec::new(),
             observer: watch.observer,
         };
         if triggers.need_messages() || environment.observer.is_some() {

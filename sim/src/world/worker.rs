@@ -9,6 +9,7 @@ use crate::network::Delivery;
 use crate::node::{Clock, Driven};
 use crate::scenario::Moment;
 use std::collections::BTreeMap;
+use windrow_core::failure::{Cause, Failure};
 use windrow_core::ids::AttemptId;
 use windrow_core::job::PathBytes;
 use windrow_core::time::Time;
@@ -292,6 +293,9 @@ impl<M: Machines> WorkerProcess<M> {
                     let end = if result.is_ok() { "succeeds" } else { "fails" };
                     environment.mark(self.process, || format!("{attempt} {end}"));
                     self.attempts.remove(&attempt);
+                    if let Err(Failure { cause: Cause::ProgramSilent { command, .. }, .. }) = &result {
+                        environment.given_up.push(command.clone());
+                    }
                     WorkerInput::Ended(attempt, result)
                 }
             };

@@ -68,6 +68,7 @@ fn job(reducers: u32) -> JobSetting {
         max_skipped_records: 0,
         sync: true,
         priority: Priority::Normal,
+        task_timeout_us: 0,
         mistake: None,
     }
 }

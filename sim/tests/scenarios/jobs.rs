@@ -5,9 +5,10 @@ use proptest::prelude::*;
 use sim::operators::Attention;
 use sim::process::UserFunction;
 use sim::stream::Ratio;
-use sim::workload::{InputText, JobSetting, Mistake, PATIENCE_US};
+use sim::workload::{InputText, JobSetting, Mistake, PATIENCE_US, longest_nap_us};
 use windrow_core::failure::{ExitStatus, OsErrorKind};
 use windrow_core::job::{PathBytes, Priority};
+use windrow_core::limits::TASK_TIMEOUT_US_MIN;
 
 use crate::strategy::{beginning_us, duration_us};
 
@@ -26,10 +27,19 @@ enum Naming {
 pub fn jobs() -> impl Strategy<Value = JobSetting> {
     let naming = prop_oneof![Just(Naming::Files), Just(Naming::Pattern), Just(Naming::Directory)];
     let attention = (rarely(), rarely(), rarely(), rarely());
-    let times = (beginning_us(), rarely(), rarely(), attention);
+    let task_timeout_us = prop_oneof![1 => Just(0), 1 => TASK_TIMEOUT_US_MIN..2 * TASK_TIMEOUT_US_MIN];
+    let times = ((beginning_us(), rarely(), rarely(), attention), task_timeout_us);
     let data = (vec(text(), 0..4), naming, 1_u64..100);
     (times, data, functions(), 0_u32..4, any::<bool>(), mistakes(), 0_u32..4).prop_map(
-        |(times, (texts, naming, split_bytes), (mapper, reducer), reducers, sync, mistake, skipped)| {
+        |(
+            (times, task_timeout_us),
+            (texts, naming, split_bytes),
+            (mapper, reducer),
+            reducers,
+            sync,
+            mistake,
+            skipped,
+        )| {
             let directory = PathBytes::from("/shared/in");
             let total_bytes: u64 = texts.iter().map(|text| text.len() as u64).sum();
             let named = |(index, bytes)| InputText { path: directory.join(format!("text-{index}")), bytes };
@@ -58,9 +68,10 @@ pub fn jobs() -> impl Strategy<Value = JobSetting> {
                 max_skipped_records: skipped,
                 sync,
                 priority: Priority::Normal,
+                task_timeout_us,
                 mistake,
             };
-            if job.hangs() {
+            if job.never_ends() {
                 job.cancel_after_us.get_or_insert(submit_us);
                 job.attention.wait_after_us = None;
             }
@@ -120,17 +131,25 @@ fn functions() -> impl Strategy<Value = (UserFunction, UserFunction)> {
             1 => Just(UserFunction::Unstartable { why: OsErrorKind::NotExecutable }),
         ]
     };
+    let slow = || {
+        prop_oneof![
+            (0_u64..3 * TASK_TIMEOUT_US_MIN).prop_map(|us| UserFunction::Ponder { us }),
+            (0..longest_nap_us(TASK_TIMEOUT_US_MIN)).prop_map(|us| UserFunction::Nap { us }),
+        ]
+    };
     let mapper = prop_oneof![
         2 => Just(UserFunction::Identity),
         2 => Just(UserFunction::CountWords),
         2 => Just(UserFunction::KeyByFirstByte),
         1 => Just(UserFunction::Unstable),
         1 => failing(),
+        1 => slow(),
     ];
     let reducer = prop_oneof![
         2 => Just(UserFunction::Identity),
         1 => Just(UserFunction::KeyByFirstByte),
         1 => failing(),
+        1 => slow(),
     ];
     prop_oneof![
         1 => Just((UserFunction::CountWords, UserFunction::Sum)),

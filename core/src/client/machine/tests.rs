@@ -54,6 +54,7 @@ impl Stage {
             has_side_effects: false,
             sync: true,
             priority: Priority::Normal,
+            task_timeout_us: 0,
         };
         Stage::new(ClientTask::Submit { key: SubmissionKey(8), specification, is_detached })
     }

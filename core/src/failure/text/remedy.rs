@@ -121,6 +121,10 @@ impl Cause {
                 "let it read to the end of its input even where it needs no more of it (in a shell: `; cat >/dev/null`)"
                     .into(),
             ),
+            Cause::ProgramSilent { .. } => Some(
+                "see what it waits for; if it may take that long, give a longer --task-timeout, or 0 for no limit"
+                    .into(),
+            ),
             Cause::ProgramPipe { .. } => Some("run the job again; if it stays, check the host's limits (`ulimit -a`)".into()),
             Cause::RecordTooLong { .. } => Some("end each record with a newline".into()),
             Cause::RunCorrupt { .. } => Some(

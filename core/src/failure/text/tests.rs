@@ -207,6 +207,18 @@ fn table() -> Vec<(Cause, &'static str)> {
              try: let it read to the end of its input even where it needs no more of it (in a shell: `; cat >/dev/null`)",
         ),
         (
+            Cause::ProgramSilent {
+                role: ProgramRole::Mapper,
+                command: "./wait.sh".into(),
+                silent_us: 600_000_000,
+                cpu_us: 20_000,
+                unread_bytes: 812,
+            },
+            "mapper `./wait.sh` neither read, wrote nor used the processor for 10 min: before, it had used 20 ms of it, and \
+             812 bytes are left unread\n  \
+             try: see what it waits for; if it may take that long, give a longer --task-timeout, or 0 for no limit",
+        ),
+        (
             Cause::ProgramPipe { role: ProgramRole::Mapper, error: os(Other, "Bad file descriptor") },
             "a pipe of the mapper broke: Bad file descriptor\n  \
              try: run the job again; if it stays, check the host's limits (`ulimit -a`)",
@@ -412,6 +424,7 @@ fn number(cause: &Cause) -> u32 {
         Cause::UnknownJob { .. } => 36,
         Cause::UnknownWorker { .. } => 34,
         Cause::KeyTaken { .. } => 35,
+        Cause::ProgramSilent { .. } => 37,
     }
 }
 
@@ -425,7 +438,7 @@ fn every_cause_reads_as_it_should() {
 #[test]
 fn every_cause_is_in_the_table() {
     let numbers: BTreeSet<u32> = table().iter().map(|(cause, _)| number(cause)).collect();
-    assert_eq!(numbers, (0..=36).collect());
+    assert_eq!(numbers, (0..=37).collect());
 }
 
 #[test]

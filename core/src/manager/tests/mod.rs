@@ -429,6 +429,7 @@ fn specification(reducers: u32) -> JobSpecification {
         has_side_effects: false,
         sync: true,
         priority: Priority::Normal,
+        task_timeout_us: 0,
     }
 }
 

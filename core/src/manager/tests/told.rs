@@ -211,7 +211,7 @@ fn what_is_beyond_the_bounds_is_refused_by_name() {
         (refused(|job| job.name = "n".repeat(NAME_BYTES_MAX + 1)), "a name of 1025 bytes is too long"),
         (
             refused(|job| job.environment = vec![(PathBytes::from("A"), long(SPECIFICATION_BYTES_MAX))]),
-            "the programs' command lines and environment take 1048613 bytes",
+            "the programs' command lines and environment take 1048615 bytes",
         ),
         (refused(|job| job.inputs.clear()), "the job has no input"),
         (refused(|job| job.mapper.words.clear()), "a program has no name"),
@@ -224,6 +224,7 @@ fn what_is_beyond_the_bounds_is_refused_by_name() {
             "501 records are more than a job may set aside",
         ),
         (refused(|job| job.split_bytes = 0), "splits cannot be of no bytes"),
+        (refused(|job| job.task_timeout_us = 999_999), "a task timeout of less than a second is too short"),
     ];
     for (refusal, expected) in refusals {
         assert_eq!(refusal.as_deref(), Some(expected));

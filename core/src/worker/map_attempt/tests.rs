@@ -26,6 +26,7 @@ pub(crate) fn setting(role: ProgramRole) -> AttemptSetting {
         output: PathBytes::from("/staging/map-0"),
         sort_bytes: 1 << 20,
         sync: true,
+        task_timeout_us: 0,
     }
 }
 
@@ -59,6 +60,7 @@ pub(crate) fn drain(machine: &mut impl AttemptMachine) -> Vec<String> {
             AttemptOutput::Spawn(program) => format!("spawn {}", program.role),
             AttemptOutput::CloseStdin => "close stdin".into(),
             AttemptOutput::KillGroup => "kill group".into(),
+            AttemptOutput::Look => "look".into(),
             AttemptOutput::Progress(_) => continue,
             AttemptOutput::Ended(Ok(_)) => "ended well".into(),
             AttemptOutput::Ended(Err(failure)) => {

@@ -217,6 +217,7 @@ fn launch_of_job(task: TaskId, reducers: u32) -> ToWorker {
         has_side_effects: false,
         sync: true,
         priority: Priority::Normal,
+        task_timeout_us: 0,
     };
     let identity = FileIdentity { inode: 1, size_bytes: 1, modified_ns: 1 };
     let order = match task {

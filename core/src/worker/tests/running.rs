@@ -62,6 +62,7 @@ fn setting(task: TaskId, role: ProgramRole, word: &str) -> AttemptSetting {
         output: staging.output_of(&id),
         sort_bytes: 1 << 20,
         sync: true,
+        task_timeout_us: 0,
     }
 }
 

@@ -4,11 +4,12 @@
 use super::{Nonsense, START_US_MAX, bound, bound_count, nonsense};
 use crate::disk::{FileSystem, perform_file_request};
 use crate::process::UserFunction;
-use crate::workload::{HOME, InputText, JobSetting, PATIENCE_US};
+use crate::workload::{HOME, InputText, JobSetting, PATIENCE_US, longest_nap_us};
 use std::ops::RangeInclusive;
 use windrow_core::failure::ExitStatus;
 use windrow_core::job::PathBytes;
 use windrow_core::limits::SKIPPED_RECORDS_MAX;
+use windrow_core::limits::TASK_TIMEOUT_US_MIN;
 use windrow_core::manager::files::{FileAnswer, FileRequest, ListError};
 use windrow_core::time::Time;
 
@@ -16,6 +17,8 @@ use windrow_core::time::Time;
 const STORAGE: &[u8] = b"/shared/";
 /// For how long a client bears an absent Manager; a user whose client bears less does nothing but start others.
 const PATIENCE_US_BOUNDS: RangeInclusive<u64> = 50_000..=PATIENCE_US;
+/// For how long programs may be silent, where that is not for ever.
+const TASK_TIMEOUT_US: RangeInclusive<u64> = TASK_TIMEOUT_US_MIN..=10 * TASK_TIMEOUT_US_MIN;
 /// Files of a job, and names for them, at the most.
 const FILES_MAX: usize = 100;
 /// What a job reads at the most.
@@ -81,8 +84,14 @@ fn check_job(field: &str, job: &JobSetting) -> Result<(), Nonsense> {
         ));
     }
     check_functions(&field, job, bytes)?;
-    if job.hangs() && job.cancel_after_us.is_none() {
-        return nonsense(format!("{} is None, but a program hangs: say when", field("cancel_after_us")));
+    if job.task_timeout_us > 0 {
+        bound(field("task_timeout_us"), job.task_timeout_us, TASK_TIMEOUT_US)?;
+    }
+    if job.never_ends() && job.cancel_after_us.is_none() {
+        return nonsense(format!(
+            "{} is None, but a program hangs: say when, or give a task_timeout_us",
+            field("cancel_after_us")
+        ));
     }
     if job.hangs() && job.attention.wait_after_us.is_some() {
         let field = field("attention.wait_after_us");
@@ -119,6 +128,12 @@ fn check_functions(
             }
             UserFunction::FailOn { word } => {
                 bound_count(format_args!("{field}: word"), word.len(), NAME_BYTES)?
+            }
+            UserFunction::Nap { us } if job.task_timeout_us > 0 => {
+                bound(format_args!("{field}: us"), *us, 0..=longest_nap_us(job.task_timeout_us))?;
+            }
+            UserFunction::Ponder { us } | UserFunction::Nap { us } => {
+                bound(format_args!("{field}: us"), *us, 0..=*TASK_TIMEOUT_US.end())?;
             }
             UserFunction::Flaky { ratio } => {
                 bound(format_args!("{field}: the denominator"), u64::from(ratio.denominator), 1..=u64::MAX)?;

@@ -67,6 +67,7 @@ impl Machine for Copier {
                 self.failed |= !status.is_success();
                 self.end_of_one();
             }
+            AttemptInput::Looked(found) => panic!("nobody asked: {found:?}"),
             AttemptInput::StdinRefused => {
                 self.failed = true;
                 self.stdin.clear();

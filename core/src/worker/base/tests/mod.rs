@@ -12,10 +12,10 @@ use crate::ids::{AttemptId, Epoch, FileId, JobId, Partition, TaskId};
 use crate::job::{CommandLine, FileIdentity, InputFile, PathBytes, ProgramRole, Split};
 use crate::limits::DRAIN_US;
 use crate::machine::Machine;
-use crate::time::Time;
+use crate::time::{SECOND_US, Time};
 use crate::worker::attempt::{
-    AttemptInput, AttemptMachine, AttemptOutput, AttemptSetting, AttemptSuccess, MapOutput, MapWork, Program,
-    ReduceWork, RunLocation,
+    Activity, AttemptInput, AttemptMachine, AttemptOutput, AttemptSetting, AttemptSuccess, MapOutput,
+    MapWork, Program, ReduceWork, RunLocation,
 };
 use crate::worker::disk::{DiskReply, DiskRequest};
 use crate::worker::map_attempt::MapAttempt;
@@ -47,6 +47,7 @@ fn setting(task: TaskId, number: u32) -> AttemptSetting {
         output: PathBytes::from("/staging").join(attempt.file_stem()),
         sort_bytes: 1 << 20,
         sync: true,
+        task_timeout_us: SECOND_US,
     }
 }
 

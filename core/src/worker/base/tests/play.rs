@@ -38,6 +38,7 @@ pub(super) struct Play<M> {
     pub(super) open: BTreeMap<FileId, PathBytes>,
     pub(super) asked: Option<DiskRequest>,
     pub(super) spawning: bool,
+    pub(super) looks: bool,
     pub(super) program: Option<Copier>,
     pub(super) is_killed: bool,
     pub(super) ended: Option<Ended>,
@@ -50,6 +51,7 @@ pub(super) struct Play<M> {
 pub(super) enum Next {
     Disk,
     Spawn,
+    Look,
     Feed,
     Print,
     Exit,
@@ -70,6 +72,7 @@ impl<M: AttemptMachine> Play<M> {
             open: BTreeMap::new(),
             asked: None,
             spawning: false,
+            looks: false,
             program: None,
             is_killed: false,
             ended: None,
@@ -119,6 +122,9 @@ impl<M: AttemptMachine> Play<M> {
                 AttemptOutput::KillGroup => {
                     self.program.as_mut().expect("it was started").is_group_killed = true
                 }
+                AttemptOutput::Look => {
+                    assert!(!core::mem::replace(&mut self.looks, true), "one look at a time")
+                }
                 AttemptOutput::Progress(_) => {}
                 AttemptOutput::Ended(result) => self.ended = Some(result),
             }
@@ -132,6 +138,9 @@ impl<M: AttemptMachine> Play<M> {
         }
         if self.spawning {
             possible.push(Next::Spawn);
+        }
+        if self.looks {
+            possible.push(Next::Look);
         }
         if let Some(program) = &self.program {
             if program.is_running && !self.machine.stdin().is_empty() && !program.stdin_is_closed {
@@ -199,6 +208,13 @@ impl<M: AttemptMachine> Play<M> {
                 let printed_bytes = program.stdout.len() as u64;
                 let exited = AttemptInput::Exited { status, unread_bytes: 0, printed_bytes };
                 self.machine.handle_input(exited, self.now);
+            }
+            Next::Look => {
+                self.looks = false;
+                let program = self.program.as_ref().expect("a program is looked at");
+                let (unread_bytes, printed_bytes) = (program.stdin.len() as u64, program.stdout.len() as u64);
+                let found = Activity { cpu_us: Some(0), unread_bytes, printed_bytes };
+                self.machine.handle_input(AttemptInput::Looked(found), self.now);
             }
             Next::CloseStdout => {
                 self.program.as_mut().expect("it was started").stdout_is_closed = true;
