@@ -73,6 +73,8 @@ pub fn jobs() -> impl Strategy<Value = JobSetting> {
             };
             if job.never_ends() {
                 job.cancel_after_us.get_or_insert(submit_us);
+            }
+            if job.hangs() {
                 job.attention.wait_after_us = None;
             }
             job
