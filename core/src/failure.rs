@@ -3,7 +3,10 @@
 //! Whoever notices a failure fills in what it knows; nothing is rendered before [`Failure`]'s `Display`, which is the
 //! one place that words it. Never carries an `io::Error`: outcomes of system calls arrive as [`OsError`].
 
+mod blame;
 mod text;
+
+pub use blame::Fault;
 
 use crate::ids::{AttemptId, JobId};
 use crate::job::{PathBytes, ProgramRole};
@@ -375,21 +378,6 @@ pub enum PeerKind {
     Worker,
 }
 
-/// Whose fault a failed attempt is (design.md, Attempts): only the program's own count against its task.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Fault {
-    /// The user's program, or what it was told to read: counts, and ends the job after too many.
-    Program,
-    /// The job as a whole; no other attempt can do better.
-    Job,
-    /// The worker; the task runs elsewhere.
-    Worker,
-    /// A map output that cannot be had; the map runs again.
-    Shuffle,
-    /// Nobody's: the attempt was not wanted any more.
-    Nobody,
-}
-
 impl Failure {
     /// Whether it was found to be that of one record by itself.
     pub fn is_of_one_record(&self) -> bool {
@@ -415,104 +403,5 @@ impl Failure {
     pub fn of_job(mut self, job: JobId, name: &str) -> Failure {
         self.job = Some((job, name.into()));
         self
-    }
-}
-
-impl Cause {
-    /// Whether a record that a mapper reads may be to blame.
-    pub fn may_be_of_a_record(&self) -> bool {
-        match self {
-            Cause::ProgramFailed { role, .. }
-            | Cause::ProgramStoppedReading { role, .. }
-            | Cause::RecordTooLong { role, .. } => *role == ProgramRole::Mapper,
-            Cause::ProgramSilent { .. }
-            | Cause::ProgramNotStarted { .. }
-            | Cause::ProgramPipe { .. }
-            | Cause::InputUnreadable { .. }
-            | Cause::InputNotFound { .. }
-            | Cause::InputChanged { .. }
-            | Cause::TooManySplits { .. }
-            | Cause::MapNotDeterministic { .. }
-            | Cause::OutputExists { .. }
-            | Cause::OutputUnwritable { .. }
-            | Cause::OutputNotSynced { .. }
-            | Cause::UnknownJob { .. }
-            | Cause::UnknownWorker { .. }
-            | Cause::KeyTaken { .. }
-            | Cause::Cancelled
-            | Cause::ManagerStopped
-            | Cause::WorkDirectory { .. }
-            | Cause::WorkDirectoryTaken { .. }
-            | Cause::Journal { .. }
-            | Cause::JournalDamaged { .. }
-            | Cause::Invalid { .. }
-            | Cause::OutputNotShared { .. }
-            | Cause::StagingUnreadable { .. }
-            | Cause::Scratch { .. }
-            | Cause::WorkerLost
-            | Cause::Unreachable { .. }
-            | Cause::ConnectionLost { .. }
-            | Cause::CannotListen { .. }
-            | Cause::NoAddress { .. }
-            | Cause::NotWindrow { .. }
-            | Cause::OtherVersion { .. }
-            | Cause::OtherCluster { .. }
-            | Cause::RunCorrupt { .. }
-            | Cause::RunUnfetchable { .. }
-            | Cause::Killed => false,
-        }
-    }
-
-    /// Whether a program failed in the same way, on whatever part of its input.
-    pub fn is_alike(&self, other: &Cause) -> bool {
-        match (self, other) {
-            (Cause::ProgramFailed { status: one, .. }, Cause::ProgramFailed { status: other, .. }) => {
-                one == other
-            }
-            (one, other) => core::mem::discriminant(one) == core::mem::discriminant(other),
-        }
-    }
-
-    /// Whose fault it is, where it ended an attempt.
-    pub fn fault(&self) -> Fault {
-        match self {
-            Cause::ProgramNotStarted { .. }
-            | Cause::ProgramFailed { .. }
-            | Cause::ProgramStoppedReading { .. }
-            | Cause::ProgramSilent { .. }
-            | Cause::ProgramPipe { .. }
-            | Cause::RecordTooLong { .. }
-            | Cause::InputUnreadable { .. } => Fault::Program,
-            Cause::InputNotFound { .. }
-            | Cause::InputChanged { .. }
-            | Cause::TooManySplits { .. }
-            | Cause::MapNotDeterministic { .. }
-            | Cause::OutputExists { .. }
-            | Cause::OutputUnwritable { .. }
-            | Cause::OutputNotSynced { .. }
-            | Cause::Cancelled
-            | Cause::ManagerStopped
-            | Cause::UnknownJob { .. }
-            | Cause::UnknownWorker { .. }
-            | Cause::KeyTaken { .. }
-            | Cause::WorkDirectory { .. }
-            | Cause::WorkDirectoryTaken { .. }
-            | Cause::Journal { .. }
-            | Cause::JournalDamaged { .. }
-            | Cause::Invalid { .. } => Fault::Job,
-            Cause::OutputNotShared { .. }
-            | Cause::StagingUnreadable { .. }
-            | Cause::Scratch { .. }
-            | Cause::WorkerLost
-            | Cause::Unreachable { .. }
-            | Cause::ConnectionLost { .. }
-            | Cause::CannotListen { .. }
-            | Cause::NoAddress { .. }
-            | Cause::NotWindrow { .. }
-            | Cause::OtherVersion { .. }
-            | Cause::OtherCluster { .. } => Fault::Worker,
-            Cause::RunCorrupt { .. } | Cause::RunUnfetchable { .. } => Fault::Shuffle,
-            Cause::Killed => Fault::Nobody,
-        }
     }
 }
