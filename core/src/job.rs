@@ -6,7 +6,6 @@ mod priority;
 
 pub use priority::Priority;
 
-use crate::digest::digest;
 use crate::failure::{Failure, InputRange};
 use crate::ids::{AttemptId, JobId};
 use crate::shown::Quoted;
@@ -15,6 +14,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// A path or a word of a command line: any bytes, as Unix has it.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -59,8 +59,8 @@ impl fmt::Debug for PathBytes {
     }
 }
 
-/// A program with its arguments; at least one word.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A program with its arguments; at least one word, but where it is still to be filled in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommandLine {
     /// The program, then its arguments.
     pub words: Vec<PathBytes>,
@@ -95,8 +95,8 @@ impl fmt::Display for ProgramRole {
     }
 }
 
-/// What a user asks for. All paths are absolute.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What a user asks for. All paths are absolute. By default nothing in particular: what a job needs is to be filled in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobSpecification {
     /// What the user calls it.
     pub name: String,
@@ -175,7 +175,7 @@ impl Staging {
 impl JobSpecification {
     /// Tells it from another that came under the same key.
     pub fn digest(&self) -> u64 {
-        digest(&frame::encode(self))
+        xxh3_64(&frame::encode(self))
     }
 
     /// The same without its inputs, which may be many: what a single task needs to know.

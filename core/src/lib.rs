@@ -15,7 +15,6 @@ extern crate alloc;
 pub mod backoff;
 pub mod client;
 pub mod data;
-mod digest;
 pub mod failure;
 pub mod ids;
 pub mod job;

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::thread::JoinHandle;
 use windrow_core::client::{ClientConfig, ClientReport, ClientTask};
 use windrow_core::failure::{Cause, ExitStatus, Failure};
-use windrow_core::job::{CommandLine, JobReport, JobSpecification, PathBytes, Priority};
+use windrow_core::job::{CommandLine, JobReport, JobSpecification, PathBytes};
 
 fn path(path: &Path) -> PathBytes {
     PathBytes(path.as_os_str().as_bytes().to_vec())
@@ -36,12 +36,7 @@ fn word_count(directory: &Path, output: &str) -> JobSpecification {
         split_bytes: 64 << 10,
         directory: path(directory),
         environment: vec![("LC_ALL".into(), "C".into())],
-        accepts_nondeterminism: false,
-        max_skipped_records: 0,
-        has_side_effects: false,
-        sync: false,
-        priority: Priority::Normal,
-        task_timeout_us: 0,
+        ..JobSpecification::default()
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Instant;
 use windrow_core::ids::{
     AttemptId, ConnectionId, Epoch, Incarnation, JobId, OperationId, Sequence, SubmissionKey, TaskId,
 };
-use windrow_core::job::{CommandLine, FileIdentity, InputFile, JobSpecification, PathBytes, Priority};
+use windrow_core::job::{CommandLine, FileIdentity, InputFile, JobSpecification, PathBytes};
 use windrow_core::machine::{Action, Event, Machine, NetworkAction, NetworkEvent, Node};
 use windrow_core::manager::files::{FileAnswer, FileRequest};
 use windrow_core::manager::jobs::Jobs;
@@ -249,13 +249,8 @@ fn specification() -> JobSpecification {
         reducers: PARTITIONS,
         split_bytes: SPLIT_BYTES,
         directory: PathBytes::from("/"),
-        environment: vec![],
-        accepts_nondeterminism: false,
-        max_skipped_records: 0,
-        has_side_effects: false,
         sync: true,
-        priority: Priority::Normal,
-        task_timeout_us: 0,
+        ..JobSpecification::default()
     }
 }
 

@@ -375,7 +375,7 @@ fn is_gathering(attempt: &LocalAttempt) -> bool {
 mod tests {
     use super::*;
     use crate::ids::{Epoch, Incarnation, Partition, TaskId};
-    use crate::job::{CommandLine, JobSpecification, Priority, Staging};
+    use crate::job::{CommandLine, JobSpecification, Staging};
     use crate::wire::message::JobOrder;
     use crate::worker::WorkerConfig;
     use core::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -406,13 +406,8 @@ mod tests {
             reducers: 2,
             split_bytes: 1,
             directory: PathBytes::from("/"),
-            environment: Vec::new(),
-            accepts_nondeterminism: false,
-            max_skipped_records: 0,
-            has_side_effects: false,
             sync: true,
-            priority: Priority::Normal,
-            task_timeout_us: 0,
+            ..JobSpecification::default()
         };
         for index in 0..2 {
             let job = JobOrder {

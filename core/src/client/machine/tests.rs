@@ -3,7 +3,7 @@
 use super::*;
 use crate::ids::SubmissionKey;
 use crate::job::{
-    CommandLine, Counters, JobPhase, JobProgress, JobReport, JobSpecification, PathBytes, Priority, TaskCount,
+    CommandLine, Counters, JobPhase, JobProgress, JobReport, JobSpecification, PathBytes, TaskCount,
 };
 use crate::report::{Answer, Question, WorkerList};
 use crate::time::SECOND_US;
@@ -48,13 +48,8 @@ impl Stage {
             reducers: 1,
             split_bytes: 1,
             directory: PathBytes::from("/"),
-            environment: Vec::new(),
-            accepts_nondeterminism: false,
-            max_skipped_records: 0,
-            has_side_effects: false,
             sync: true,
-            priority: Priority::Normal,
-            task_timeout_us: 0,
+            ..JobSpecification::default()
         };
         Stage::new(ClientTask::Submit { key: SubmissionKey(8), specification, is_detached })
     }

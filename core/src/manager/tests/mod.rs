@@ -423,13 +423,8 @@ fn specification(reducers: u32) -> JobSpecification {
         reducers,
         split_bytes: 1,
         directory: PathBytes::from("/"),
-        environment: vec![],
-        accepts_nondeterminism: false,
-        max_skipped_records: 0,
-        has_side_effects: false,
         sync: true,
-        priority: Priority::Normal,
-        task_timeout_us: 0,
+        ..JobSpecification::default()
     }
 }
 

@@ -11,7 +11,7 @@ use crate::data::digest::OutputDigest;
 use crate::data::run::Segment;
 use crate::failure::{Cause, Failure};
 use crate::ids::{Epoch, Partition, SessionId, TaskId};
-use crate::job::{CommandLine, FileIdentity, InputFile, JobSpecification, Priority, Split, Staging};
+use crate::job::{CommandLine, FileIdentity, InputFile, JobSpecification, Split, Staging};
 use crate::machine::NetworkAction;
 use crate::time::SECOND_US;
 use crate::wire::message::{
@@ -212,12 +212,8 @@ fn launch_of_job(task: TaskId, reducers: u32) -> ToWorker {
         split_bytes: 1,
         directory: PathBytes::from("/home/ada"),
         environment: Vec::from([(PathBytes::from("LANG"), PathBytes::from("C"))]),
-        accepts_nondeterminism: false,
-        max_skipped_records: 0,
-        has_side_effects: false,
         sync: true,
-        priority: Priority::Normal,
-        task_timeout_us: 0,
+        ..JobSpecification::default()
     };
     let identity = FileIdentity { inode: 1, size_bytes: 1, modified_ns: 1 };
     let order = match task {
