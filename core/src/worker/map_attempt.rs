@@ -220,8 +220,9 @@ impl MapAttempt {
             return;
         }
         let MapAttempt { feed, stdin, quarantine, excerpt, .. } = self;
-        feed.push(bytes, |piece| match (piece, &mut *quarantine) {
-            (Piece::Fed(bytes), _) => {
+        let mut left_out = Vec::new();
+        feed.push(bytes, |piece| match piece {
+            Piece::Fed(bytes) => {
                 if let Some(excerpt) = excerpt {
                     let missing = EXCERPT_BYTES - excerpt.len();
                     excerpt.extend_from_slice(&bytes[..bytes.len().min(missing)]);
@@ -230,9 +231,11 @@ impl MapAttempt {
                     stdin.extend_from_slice(bytes);
                 }
             }
-            (Piece::LeftOut(bytes), Some(quarantine)) if is_wanted => quarantine.push(bytes),
-            (Piece::LeftOut(_), _) => {}
+            Piece::LeftOut(bytes) => left_out.extend_from_slice(bytes),
         });
+        if let Some(quarantine) = quarantine.as_mut().filter(|_| is_wanted && !left_out.is_empty()) {
+            quarantine.push(&left_out);
+        }
     }
 
     /// Writes out what must be before more can be collected.

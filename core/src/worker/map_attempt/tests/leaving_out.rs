@@ -94,3 +94,25 @@ fn a_trial_whose_input_cannot_be_read_on_ends_all_the_same() {
     done(&mut map);
     assert_eq!(done(&mut map), ["ended ProgramFailed"]);
 }
+
+#[test]
+fn records_that_are_left_out_side_by_side_may_be_long() {
+    const LONG: u64 = 300 << 10;
+    let holes =
+        Vec::from([(0, LONG), (LONG, 4)].map(|(offset, length_bytes)| ByteRange { offset, length_bytes }));
+    let identity = FileIdentity { size_bytes: LONG + 6, ..IDENTITY };
+    let input = InputFile { path: PathBytes::from("/in"), identity };
+    let split = Split { input: 0, offset: 0, length_bytes: LONG + 6 };
+    let mut map = MapAttempt::new(MapWork { holes, input, split, ..work(1) });
+    spawning(&mut map);
+    assert_eq!(done(&mut map), ["open /in"]);
+    assert_eq!(give(&mut map, AttemptInput::Disk(Ok(DiskReply::Opened(identity)))), ["spawn mapper"]);
+    assert_eq!(give(&mut map, AttemptInput::Spawned), ["create /staging/quarantine"]);
+    assert_eq!(opened(&mut map), ["read at 0"]);
+    let mut text = alloc::vec![b'x'; LONG as usize];
+    text[LONG as usize - 1] = b'\n';
+    text.extend_from_slice(b"bad\nb\n");
+    let asked = read(&mut map, &text);
+    assert_eq!(map.stdin(), b"b\n");
+    assert_eq!((asked.as_slice(), map.outgoing().len() as u64), (&["write at 0".into()][..], LONG + 4));
+}
