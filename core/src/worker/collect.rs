@@ -153,7 +153,10 @@ impl Collector {
     fn begin_spill(&mut self, base: &mut AttemptBase) {
         self.buffer.sort();
         let name = self.next_name(self.is_finished && self.spills.is_empty() && !self.is_full);
-        self.state = State::Spilling { target: RunFile::new(base.new_file(), name), next: 0 };
+        let target = RunFile::new(base.new_file(), name);
+        // The first may turn out to be all there is.
+        let target = if self.spills.is_empty() { target.with_digest() } else { target };
+        self.state = State::Spilling { target, next: 0 };
     }
 
     /// The name of the file that comes next.
@@ -169,11 +172,11 @@ impl Collector {
         let State::Spilling { target, .. } = core::mem::replace(&mut self.state, State::Collecting) else {
             unreachable!("it was spilling")
         };
-        let digest = target.digest();
+        let digest = self.spills.is_empty().then(|| target.digest());
         let (path, segments, bytes) = target.into_parts();
         self.is_full = self.buffer.clear()? == Pressure::Full;
         let is_last = self.is_finished && self.buffer.is_empty() && !self.is_full;
-        if is_last && self.spills.is_empty() {
+        if let Some(digest) = digest.filter(|_| is_last) {
             self.state = State::Done;
             return Ok(Some(MapOutput { path, segments, digest }));
         }
@@ -194,6 +197,7 @@ impl Collector {
         let sources = if count <= width { count } else { (count - width + 1).min(width) };
         let name = self.next_name(sources == count);
         let target = RunFile::new(base.new_file(), name);
+        let target = if sources == count { target.with_digest() } else { target };
         self.state = State::Merging { target, merge: None, sources };
     }
 
@@ -240,13 +244,13 @@ impl Collector {
         let State::Merging { target, sources, .. } = core::mem::replace(&mut self.state, State::Done) else {
             unreachable!("it was merging")
         };
-        let digest = target.digest();
+        let digest = (sources == self.spills.len()).then(|| target.digest());
         let (path, segments, bytes) = target.into_parts();
         for spill in self.spills.drain(..sources) {
             base.ask_later(DiskRequest::Remove { path: spill.path }, Purpose::Cleaning);
         }
         base.ask_next();
-        if self.spills.is_empty() {
+        if let Some(digest) = digest {
             return Some(MapOutput { path, segments, digest });
         }
         probe!("spills are merged in more than one pass");

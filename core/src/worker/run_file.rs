@@ -20,7 +20,8 @@ pub(super) struct RunFile {
     writer: RunWriter,
     written_bytes: u64,
     segments: Vec<Segment>,
-    digester: Digester,
+    /// Where it is wanted.
+    digester: Option<Digester>,
     stage: Stage,
 }
 
@@ -34,8 +35,13 @@ enum Stage {
 
 impl RunFile {
     pub fn new(file: FileId, path: PathBytes) -> RunFile {
-        let (writer, segments, digester) = (RunWriter::new(), Vec::new(), Digester::default());
-        RunFile { file, path, writer, written_bytes: 0, segments, digester, stage: Stage::New }
+        let (writer, segments) = (RunWriter::new(), Vec::new());
+        RunFile { file, path, writer, written_bytes: 0, segments, digester: None, stage: Stage::New }
+    }
+
+    /// The same, of which will be asked what it holds.
+    pub fn with_digest(self) -> RunFile {
+        RunFile { digester: Some(Digester::default()), ..self }
     }
 
     pub fn path(&self) -> &PathBytes {
@@ -48,13 +54,17 @@ impl RunFile {
     }
 
     pub fn push(&mut self, record: Record<'_>) {
-        self.digester.push(record);
+        if let Some(digester) = &mut self.digester {
+            digester.push(record);
+        }
         self.writer.push(record);
     }
 
     /// Completes the present run.
     pub fn finish_run(&mut self) {
-        self.digester.end_partition();
+        if let Some(digester) = &mut self.digester {
+            digester.end_partition();
+        }
         self.segments.push(self.writer.finish());
     }
 
@@ -110,8 +120,11 @@ impl RunFile {
     }
 
     /// What was put into its runs.
+    ///
+    /// # Panics
+    /// If it was not made for that.
     pub fn digest(&self) -> OutputDigest {
-        self.digester.finish()
+        self.digester.as_ref().expect("it was made with a digest").finish()
     }
 
     /// The name, the runs and the size of the closed file.
