@@ -6,10 +6,11 @@
 //! each have a guard: the same command again, which holds one end of a socket, is told what would be left, and acts when the
 //! other end is closed, in whatever way. A ward that ends in good order has left nothing and waits for its guard's end.
 //!
-//! Never decides what belongs to its ward. Invariant: a group is forgotten before its number can belong to anybody else.
+//! Never decides what belongs to its ward. Invariant: a group is forgotten before its number can belong to anybody else; a
+//! guard that may not have heard of it is ended.
 
 use rustix::net::{AddressFamily, SendFlags, Shutdown, SocketFlags, SocketType, send, shutdown, socketpair};
-use rustix::process::{Pid, Signal, getpid, kill_process_group, test_kill_process_group};
+use rustix::process::{Pid, Signal, getpid, kill_process, kill_process_group, test_kill_process_group};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -53,13 +54,15 @@ pub struct GuardHandle(Option<Arc<Line>>);
 #[derive(Debug)]
 struct Line {
     socket: OwnedFd,
-    /// That the guard hears nothing was said.
+    /// Who listens; reaped by the [`Guard`] alone, which is kept for as long as anybody tells it something.
+    guard: Option<Pid>,
+    /// A word was lost, and the guard ended for it.
     is_lost: AtomicBool,
 }
 
 impl GuardHandle {
-    fn to(socket: OwnedFd) -> GuardHandle {
-        GuardHandle(Some(Arc::new(Line { socket, is_lost: AtomicBool::new(false) })))
+    fn to(socket: OwnedFd, guard: Option<Pid>) -> GuardHandle {
+        GuardHandle(Some(Arc::new(Line { socket, guard, is_lost: AtomicBool::new(false) })))
     }
 }
 
@@ -70,7 +73,9 @@ impl Guard {
             socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
         // In a group of its own, so that what a terminal sends to its ward does not end it; and nowhere in the way.
         command.stdin(theirs).stdout(Stdio::null()).process_group(0).current_dir("/");
-        Ok(Guard { process: Some(command.spawn()?), handle: GuardHandle::to(ours) })
+        let process = command.spawn()?;
+        let handle = GuardHandle::to(ours, Some(Pid::from_child(&process)));
+        Ok(Guard { process: Some(process), handle })
     }
 
     /// A way to tell it something.
@@ -82,6 +87,8 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         if let Some(line) = &self.handle.0 {
+            // Its number may be another's once it was waited for.
+            line.is_lost.store(true, Ordering::Relaxed);
             // It may be gone already.
             let _ = shutdown(&line.socket, Shutdown::Both);
         }
@@ -133,7 +140,7 @@ impl GuardHandle {
     pub(crate) fn heard() -> (GuardHandle, OwnedFd) {
         let (ours, theirs) =
             socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
-        (GuardHandle::to(ours), theirs)
+        (GuardHandle::to(ours, None), theirs)
     }
 
     fn tell(&self, kind: u8, what: &[u8]) {
@@ -142,6 +149,8 @@ impl GuardHandle {
         if let Err(error) = told
             && !line.is_lost.swap(true, Ordering::Relaxed)
         {
+            // One that missed what is over, or is to be kept, would do harm.
+            line.guard.map(|guard| kill_process(guard, Signal::KILL));
             tracing::warn!(%error, "the guard hears nothing; what this process leaves if it is killed stays");
         }
     }
@@ -271,6 +280,20 @@ mod tests {
         assert!(!program.wait().unwrap().success());
         assert!(guard.join().unwrap().is_empty());
         assert!(!place.path().join("gone").exists() && place.path().join("kept").exists());
+    }
+
+    #[test]
+    fn a_guard_that_may_have_missed_a_word_is_ended() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "exec sleep 1000"]);
+        let mut guard = Guard::start(command).unwrap();
+        let handle = guard.handle();
+        let line = handle.0.as_ref().unwrap();
+        while !line.is_lost.load(Ordering::Relaxed) {
+            handle.spawning();
+        }
+        let ended = guard.process.take().unwrap().wait().unwrap();
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ended), Some(9));
     }
 
     #[test]
