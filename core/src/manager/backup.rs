@@ -45,7 +45,10 @@ impl Manager {
         let stragglers = if room > 0 { self.stragglers(job, kind) } else { Vec::new() };
         let slow: BTreeSet<Incarnation> = stragglers.iter().map(|straggler| straggler.holder).collect();
         for Straggler { id, .. } in stragglers.into_iter().rev() {
-            let Some(worker) = self.worker_for_backup(id, &slow).filter(|_| room > 0) else { continue };
+            if room == 0 {
+                return;
+            }
+            let Some(worker) = self.worker_for_backup(id, &slow) else { continue };
             probe!("a straggler is backed up");
             room -= 1;
             let execution = self.executions.get_mut(&job).expect("it is executed");
@@ -87,7 +90,9 @@ impl Manager {
     fn stragglers(&self, job: JobId, kind: fn(u32) -> TaskId) -> Vec<Straggler> {
         let execution = &self.executions[&job];
         let tasks = execution.tasks(kind(0));
-        let Some(usual_us) = usual_us(&tasks.durations, tasks.total) else { return Vec::new() };
+        let Some(usual_us) = usual_us(&tasks.durations, tasks.total - tasks.done_before) else {
+            return Vec::new();
+        };
         let lasts_long = |(id, attempt): (AttemptId, &Attempt)| {
             let began = began(execution, id.task, attempt.launched_at)?;
             let so_far_us = self.now.since_us(began);
@@ -160,7 +165,7 @@ pub(super) fn began(execution: &Execution, task: TaskId, launched_at: Time) -> O
     }
 }
 
-/// How long a task of a kind usually takes, once enough of so many have shown it.
+/// How long a task of a kind usually takes, once half of so many have shown it.
 fn usual_us(durations: &Durations, total: u32) -> Option<u64> {
     durations.median_us().filter(|_| 2 * durations.count() >= total)
 }

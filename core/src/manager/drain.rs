@@ -23,12 +23,17 @@ impl Manager {
     /// Begins to drain a worker, or ends it.
     pub(super) fn drain(&mut self, name: &str, is_undone: bool) -> Result<WorkerSummary, Cause> {
         let worker = self.worker_called(name)?;
-        if self.jobs.is_draining(worker) == is_undone {
-            let host = &self.registry.get(worker).expect("it was found").host;
+        let registered = self.registry.get(worker).expect("it was found");
+        if registered.is_draining == is_undone {
+            let host = &registered.host;
+            // Of very many drains the oldest are not durable any more.
+            let is_durable = self.jobs.is_draining(worker);
             if is_undone {
                 probe!("a drain is undone");
                 tracing::info!(worker = %host, "serving again");
-                self.record(Record::DrainEnded { worker });
+                if is_durable {
+                    self.record(Record::DrainEnded { worker });
+                }
             } else {
                 probe!("a worker is drained");
                 tracing::info!(worker = %host, "draining");

@@ -36,6 +36,8 @@ pub struct Execution {
     pub watchers: BTreeSet<ConnectionId>,
     /// Attempts that failed, for whatever reason.
     pub attempts_failed: u32,
+    /// Failed attempts of earlier lives of the Manager that were told of in this one.
+    pub ends_of_earlier_lives: BTreeSet<AttemptId>,
     /// Second attempts that were launched beside the first.
     pub backups: u32,
     /// When the last of its maps was won, while all are.
@@ -89,6 +91,7 @@ impl Execution {
             excluded: BTreeSet::new(),
             watchers: BTreeSet::new(),
             attempts_failed: 0,
+            ends_of_earlier_lives: BTreeSet::new(),
             backups: 0,
             maps_done_at: None,
             news: None,

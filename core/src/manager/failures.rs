@@ -166,7 +166,9 @@ impl Manager {
 
     /// Sets workers aside on which many tasks failed, unless nobody else is there; and lets them in again if so.
     pub(super) fn judge_workers(&mut self) {
-        while let Some(worker) = self.registry.first_that_can_be_spared() {
+        while let Some(worker) =
+            self.registry.first_that_can_be_spared().filter(|it| self.is_spared_by_all(*it))
+        {
             probe!("a worker is set aside");
             let mut until = self.now;
             self.registry.update(worker, |worker| until = worker.standing.set_aside(self.now));
@@ -182,6 +184,14 @@ impl Manager {
             probe!("a worker is let in again, for nobody else is left");
             self.let_in(worker);
         }
+    }
+
+    /// Whether each job has another worker that sees its staging directory.
+    fn is_spared_by_all(&self, worker: Incarnation) -> bool {
+        let mut particular = self.executions.values().filter(|execution| !execution.excluded.is_empty());
+        particular.all(|execution| {
+            self.registry.by_gathering().any(|it| it != worker && !execution.excluded.contains(&it))
+        })
     }
 
     /// Gives tasks again to a worker that was set aside.

@@ -8,7 +8,6 @@ use super::Manager;
 use super::backup;
 use super::execution::{AttemptStage, Execution};
 use super::journal::Record;
-use super::tasks::Trouble;
 use crate::failure::Cause;
 use crate::ids::{AttemptId, ConnectionId, Incarnation, JobId, TaskId};
 use crate::probe::probe;
@@ -27,6 +26,8 @@ impl Manager {
     ) {
         let is_known = self.attempts.get(id).is_some_and(|attempt| attempt.holder == holder);
         let launched_at = self.attempts.get(id).filter(|_| is_known).map(|attempt| attempt.launched_at);
+        // How long one of an earlier life took is not known.
+        let launched_at = launched_at.filter(|_| id.epoch == self.config.epoch);
         if is_known {
             self.forget_attempt(id);
         }
@@ -49,7 +50,8 @@ impl Manager {
             AttemptResult::Failed(failure) => {
                 // One of an earlier life may be told of only now: that life never heard of it, or was not believed.
                 let is_news = id.epoch < self.config.epoch
-                    && self.jobs.active(id.job).is_some_and(|job| !job.has_failed(id));
+                    && self.jobs.active(id.job).is_some_and(|job| !job.has_failed(id))
+                    && self.executions.get_mut(&id.job).is_some_and(|it| it.ends_of_earlier_lives.insert(id));
                 if is_known || is_news {
                     self.attempt_failed(id, holder, *failure);
                 }
@@ -92,12 +94,8 @@ impl Manager {
         if let Some(began) = began {
             tasks.durations.add(now.since_us(began));
         }
-        let failed_elsewhere: Vec<_> = tasks
-            .trouble(index)
-            .into_iter()
-            .flat_map(Trouble::where_program_failed)
-            .filter(|worker| *worker != holder)
-            .collect();
+        let mut failed_elsewhere = tasks.won(index);
+        failed_elsewhere.retain(|worker| *worker != holder);
         if execution.maps.done == execution.maps.total {
             execution.maps_done_at.get_or_insert(now);
         }

@@ -34,6 +34,7 @@ impl Execution {
             let mut tasks = Tasks::all_waiting(total);
             tasks.waiting.retain(|index| is_running && job.winner(kind(*index)).is_none());
             tasks.done = (0..tasks.total).filter(|index| job.winner(kind(*index)).is_some()).count() as u32;
+            tasks.done_before = tasks.done;
             tasks
         };
         let is_planned = job.has_task(TaskId::Reduce(0));
@@ -106,7 +107,8 @@ impl Manager {
         if !runs && self.jobs.is_draining(holder) {
             return Verdict::Drop;
         }
-        if !is_of_another_life || self.attempts.get(id).is_some() || (runs && !has_room) {
+        let has_failed = self.jobs.active(id.job).is_some_and(|job| job.has_failed(id));
+        if !is_of_another_life || has_failed || self.attempts.get(id).is_some() || (runs && !has_room) {
             probe!("an attempt that is not known is dropped");
             return Verdict::Drop;
         }

@@ -3,12 +3,12 @@
 //! Reads what the Manager knows and words nothing. Whatever is told waits for the journal, as everything does.
 
 use super::Manager;
-use super::execution::{AttemptStage, Execution};
+use super::execution::AttemptStage;
 use super::jobs::{Job, Phase};
 use super::registry::{Link, Worker};
 use crate::failure::{Cause, Failure};
 use crate::ids::{ConnectionId, Incarnation, JobId, TaskId};
-use crate::job::{Counters, JobReport, TaskCount};
+use crate::job::{JobReport, TaskCount};
 use crate::limits::{
     ATTEMPTS_LISTED_MAX, FAILURE_TEXT_BYTES_MAX, HOST_BYTES_SHOWN, JOBS_LISTED_MAX, LOG_BYTES_MAX,
     NAMES_TOLD_MAX, WORKERS_LISTED_MAX,
@@ -116,15 +116,11 @@ impl Manager {
             mapper: Some(command(&job.specification.mapper)),
             reducer: job.specification.reducer.as_ref().map(command),
             input_bytes: execution.input_bytes,
-            counters: self.counters_of(id, execution),
+            counters: self.progress_of(id, execution).counters,
             attempts_left_out: (self.attempts.of_job(id).count() - attempts.len()) as u32,
             attempts,
             failure: job.failure.clone(),
         })
-    }
-
-    fn counters_of(&self, job: JobId, execution: &Execution) -> Counters {
-        self.progress_of(job, execution).counters
     }
 
     fn attempt_summaries(&self, job: JobId) -> Vec<AttemptSummary> {

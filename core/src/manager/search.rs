@@ -15,7 +15,7 @@
 use crate::failure::{Failure, InputRange};
 use crate::ids::AttemptId;
 use crate::job::ByteRange;
-use crate::limits::CONFIRMATIONS;
+use crate::limits::{ATTEMPTS_PER_TASK, CONFIRMATIONS};
 use alloc::boxed::Box;
 
 /// One search, from a task's last failure on.
@@ -28,6 +28,8 @@ pub struct Search {
     step: Step,
     /// The trial under way.
     trial: Option<AttemptId>,
+    /// Failures meanwhile that say nothing of the input.
+    unrelated: u32,
 }
 
 /// What is tried.
@@ -58,9 +60,18 @@ impl Search {
     /// A search for the reason of a failure; `None` if no record can be the reason.
     pub fn begin(reason: Failure) -> Option<Search> {
         let InputRange { offset, length_bytes, .. } = reason.input.as_ref()?;
+        // A range that ends nowhere is none.
+        offset.checked_add(*length_bytes)?;
         let failing = ByteRange { offset: *offset, length_bytes: *length_bytes };
         let is_sought = reason.cause.may_be_of_a_record() && failing.length_bytes > 0;
-        is_sought.then_some(Search { reason, failing, step: Step::Nothing, trial: None })
+        is_sought.then_some(Search { reason, failing, step: Step::Nothing, trial: None, unrelated: 0 })
+    }
+
+    /// Counts a failure of the program that says nothing of the input. Returns whether the search goes on all the same: it bears
+    /// no more of them than a task does.
+    pub fn bears_unrelated_failure(&mut self) -> bool {
+        self.unrelated += 1;
+        self.unrelated < ATTEMPTS_PER_TASK
     }
 
     /// The part that is tried by the next attempt, which is this.

@@ -13,13 +13,13 @@ use crate::job::ByteRange;
 use crate::probe::probe;
 
 impl Manager {
-    /// Begins to seek the part of a map's split on which its program fails, unless no part can be to blame. `false` if nothing
-    /// is sought.
+    /// Begins to seek the part of a map's split on which its program fails, unless no part can be to blame, or goes on with
+    /// that. `false` if nothing is sought, or not any more.
     pub(super) fn begin_search(&mut self, id: AttemptId, failure: &Failure) -> bool {
         let TaskId::Map(index) = id.task else { return false };
         let execution = self.executions.get_mut(&id.job).expect("a wanted task's job is executed");
-        if execution.searches.contains_key(&index) {
-            return true;
+        if let Some(search) = execution.searches.get_mut(&index) {
+            return failure.cause.may_be_of_a_record() || search.bears_unrelated_failure();
         }
         let Some(search) = Search::begin(failure.clone()) else { return false };
         probe!("a bad record is sought");
@@ -80,6 +80,7 @@ impl Manager {
         self.record(Record::RecordSkipped { job: id.job, map_index, hole });
         let execution = self.executions.get_mut(&id.job).expect("a wanted task's job is executed");
         execution.searches.remove(&map_index);
+        execution.maps.forgive_program(map_index);
         self.wait_again(id);
     }
 }

@@ -26,6 +26,12 @@ impl Standing {
         self.aside
     }
 
+    /// How many tasks failed on it since it did one well.
+    #[cfg(test)]
+    pub fn failures_in_a_row(&self) -> u32 {
+        self.failures_in_a_row
+    }
+
     /// Whether so much failed that it ought to be set aside.
     pub fn is_doubtful(&self) -> bool {
         !self.aside && self.failures_in_a_row >= FAILURES_IN_A_ROW

@@ -9,6 +9,7 @@ use crate::ids::{AttemptId, Epoch, Incarnation, JobId, TaskId};
 use crate::limits::TASK_REST_US;
 use crate::time::Time;
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 
 /// The tasks of one kind.
 #[derive(Debug, Default)]
@@ -17,6 +18,8 @@ pub struct Tasks {
     pub total: u32,
     /// How many have a winner.
     pub done: u32,
+    /// How many had one before this life of the Manager.
+    pub done_before: u32,
     /// Those that wait for a worker.
     pub waiting: BTreeSet<u32>,
     /// How long those took that were executed in this life of the Manager.
@@ -60,11 +63,6 @@ impl Trouble {
     pub fn may_try(&self, worker: Incarnation, now: Time) -> bool {
         self.on.get(&worker).is_none_or(|trial| trial.retry_at <= now)
     }
-
-    /// Workers on which its program failed.
-    pub fn where_program_failed(&self) -> impl Iterator<Item = Incarnation> {
-        self.on.iter().filter(|(_, trial)| trial.by_program).map(|(worker, _)| *worker)
-    }
 }
 
 impl Tasks {
@@ -105,6 +103,23 @@ impl Tasks {
         let trial = self.troubles.entry(index).or_default().on.entry(worker).or_default();
         trial.times += 1;
         trial.by_program |= by_program;
+    }
+
+    /// A task is won: what workers failed of it is forgotten. Returns those on which its program had failed.
+    pub fn won(&mut self, index: u32) -> Vec<Incarnation> {
+        let Some(trouble) = self.troubles.get_mut(&index) else { return Vec::new() };
+        trouble.by_workers = 0;
+        let failed_there = |(worker, trial): (&Incarnation, &mut Trial)| {
+            core::mem::take(&mut trial.by_program).then_some(*worker)
+        };
+        trouble.on.iter_mut().filter_map(failed_there).collect()
+    }
+
+    /// What a task's program failed on was not the workers' doing.
+    pub fn forgive_program(&mut self, index: u32) {
+        for trial in self.troubles.get_mut(&index).into_iter().flat_map(|trouble| trouble.on.values_mut()) {
+            trial.by_program = false;
+        }
     }
 
     /// Counts a failure that is the worker's own doing; returns when that worker may try again.

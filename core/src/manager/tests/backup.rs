@@ -158,3 +158,28 @@ fn a_task_whose_first_attempt_is_lost_has_its_backup() {
     let holder = workers[stage.holder(backup)];
     assert_eq!(stage.ended(holder, backup)[0], "append TaskWon");
 }
+
+#[test]
+fn what_is_usual_is_learnt_anew_by_the_next_life() {
+    let mut stage = Stage::new();
+    let client = stage.connect(Role::Client);
+    let worker = joined(&mut stage, 1, 1);
+    stage.say(client, &FromClient::Submit { key: SubmissionKey(9), specification: map_only() });
+    stage.planned(8 * SPLIT_BYTES);
+    for _ in 0..5 {
+        let last = stage.last_launched();
+        stage.ended(worker, last);
+    }
+    let (mut stage, _) = stage.next_life();
+    stage.settle();
+    let workers = [11, 12, 13].map(|incarnation| joined(&mut stage, incarnation, 1));
+    pass(&mut stage, &workers, 10);
+    let launched = stage.launched.clone();
+    assert_eq!(launched.len(), 3, "what was not won");
+    for attempt in &launched[1..] {
+        let holder = workers[stage.holder(*attempt) - 10];
+        stage.ended(holder, *attempt);
+    }
+    let said = pass(&mut stage, &workers, 5);
+    assert_eq!(launches(&said), [format!("Worker Launch map-{:05}-2-1", launched[0].task.index())]);
+}

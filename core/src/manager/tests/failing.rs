@@ -306,3 +306,83 @@ fn what_a_map_printed_in_an_earlier_life_is_compared() {
     let said = stage.printed(second, again, 8);
     assert!(said.contains(&"append JobFailing".into()), "{said:?}");
 }
+
+#[test]
+fn one_failure_counts_once_against_a_worker_however_often_the_map_is_made_again() {
+    let mut stage = Stage::new();
+    let (first, client) = worker_and_client(&mut stage, 1);
+    stage.job(client, 1, 1);
+    let map = stage.launched[0];
+    stage.failed(first, map, program_failed());
+    let second = joined(&mut stage, 2, 1);
+    let failures = |stage: &Stage| {
+        stage.manager.registry.get(Incarnation(1)).expect("it is there").standing.failures_in_a_row()
+    };
+    let mut attempt = stage.last_launched();
+    if stage.holder(attempt) == 0 {
+        stage.failed(first, attempt, program_failed());
+        attempt = stage.last_launched();
+    }
+    stage.ended(second, attempt);
+    assert_eq!(failures(&stage), 1);
+    let third = joined(&mut stage, 3, 1);
+    stage.say(second, &FromWorker::Goodbye);
+    stage.settle();
+    let again = stage.launched.iter().rev().copied().find(|id| id.task == map.task).expect("it runs again");
+    assert_eq!(stage.holder(again), 2, "where it has not failed");
+    stage.ended(third, again);
+    assert_eq!(failures(&stage), 1);
+}
+
+#[test]
+fn patience_begins_anew_once_a_task_was_done() {
+    let mut stage = Stage::new();
+    let (first, client) = worker_and_client(&mut stage, 1);
+    stage.job(client, 1, 1);
+    for pause_s in [1, 2, 4] {
+        let attempt = stage.launched_of(TaskId::Map).pop().expect("the map was launched");
+        stage.failed(first, attempt, full());
+        pass(&mut stage, &[first], pause_s);
+    }
+    let map = stage.launched_of(TaskId::Map).pop().expect("the map was launched");
+    stage.ended(first, map);
+    pass(&mut stage, &[first], 120);
+    let second = joined(&mut stage, 2, 1);
+    stage.say(first, &FromWorker::Goodbye);
+    stage.settle();
+    let again = stage.launched_of(TaskId::Map).pop().expect("it runs again");
+    let said = stage.failed(second, again, full());
+    assert!(!said.contains(&"append JobFailing".into()), "{said:?}");
+}
+
+#[test]
+fn what_has_failed_for_good_is_not_adopted_and_a_failure_is_heard_once() {
+    for cause in [program_failed(), full()] {
+        let mut stage = Stage::new();
+        let (worker, client) = worker_and_client(&mut stage, 1);
+        stage.job(client, 1, 0);
+        let attempt = stage.last_launched();
+        if cause == program_failed() {
+            stage.failed(worker, attempt, cause.clone());
+        }
+        let (mut stage, _) = stage.next_life();
+        stage.settle();
+        let worker = stage.connect(Role::Worker);
+        stage.register(worker, 1, 1);
+        let ended =
+            || InventoryEntry::Ended(attempt, AttemptResult::Failed(Failure::new(cause.clone()).into()));
+        let entries = match cause {
+            Cause::ProgramFailed { .. } => vec![InventoryEntry::Running(attempt), ended()],
+            _ => vec![ended(), ended(), ended()],
+        };
+        stage.say(worker, &FromWorker::Inventory { entries, jobs: vec![JobId(1)], last: true });
+        stage.settle();
+        let execution = &stage.manager.executions[&JobId(1)];
+        let by_workers = execution.maps.trouble(0).map_or(0, |trouble| trouble.by_workers);
+        assert_eq!(by_workers, u32::from(cause == full()));
+        assert_eq!(
+            stage.manager.jobs.active(JobId(1)).unwrap().program_failures(TaskId::Map(0)),
+            u32::from(cause != full())
+        );
+    }
+}

@@ -216,3 +216,44 @@ fn a_winner_that_knew_of_no_bad_record_has_put_none_aside() {
     assert_eq!(report(&mut stage).skipped, []);
     assert!(!done.iter().any(|line| line.contains("quarantine")));
 }
+
+#[test]
+fn a_search_bears_no_more_failures_of_another_kind_than_a_task_does() {
+    let (mut stage, worker) = stage(1);
+    while !play(&mut stage, worker, &[BAD]).1 {}
+    let silent = || Cause::ProgramSilent {
+        role: ProgramRole::Mapper,
+        command: "m".into(),
+        silent_us: SECOND_US,
+        cpu_us: 0,
+        unread_bytes: 0,
+    };
+    let mut trials = 0;
+    while stage.manager.jobs.active(JobId(1)).is_some_and(|job| job.failure.is_none()) {
+        let (attempt, failure) = (stage.last_launched(), Some(Failure::new(silent()).into()));
+        stage.say(worker, &FromWorker::Ended { attempt, result: AttemptResult::Tried(failure) });
+        stage.settle();
+        trials += 1;
+        assert!(trials < 20, "the search has no end");
+    }
+    assert_eq!(trials, 4);
+}
+
+#[test]
+fn a_worker_is_not_blamed_for_a_record_that_was_bad_everywhere() {
+    let mut stage = Stage::new();
+    let client = stage.connect(Role::Client);
+    let workers = [1, 2].map(|incarnation| joined(&mut stage, incarnation, 1));
+    let specification = JobSpecification { max_skipped_records: 1, split_bytes: 64, ..specification(0) };
+    stage.say(client, &FromClient::Submit { key: SubmissionKey(9), specification });
+    stage.planned(64);
+    let mut is_won = false;
+    while !is_won {
+        let holder = workers[stage.holder(stage.last_launched())];
+        is_won = play(&mut stage, holder, &[BAD]).0.iter().any(|line| line == "append TaskWon");
+    }
+    for worker in [1, 2] {
+        let standing = &stage.manager.registry.get(Incarnation(worker)).unwrap().standing;
+        assert_eq!(standing.failures_in_a_row(), 0, "worker {worker}");
+    }
+}
