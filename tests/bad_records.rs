@@ -107,7 +107,7 @@ fn with_leave_the_job_goes_on_without_them() {
 fn more_bad_records_than_are_borne_fail_the_job_which_names_them() {
     let (place, _) = place();
     for finished in run_twice(&place, &["--max-skipped-records", "1"]) {
-        finished.expect_failure(1, &["it fails on this record by itself:", "left out "]);
+        finished.expect_failure(1, &["it fails on this record by itself:", "bad, too "]);
     }
     assert!(!place.path("output").exists() && !place.path("alone").exists());
 }

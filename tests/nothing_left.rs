@@ -160,22 +160,38 @@ fn of_a_worker_that_is_told_to_stop() {
 }
 
 #[test]
-fn of_a_cluster_whose_manager_is_told_to_stop() {
+fn of_a_cluster_whose_manager_is_told_to_stop_and_started_again() {
     let scene = Scene::set();
-    let Cluster { manager, address: _, workers } = {
-        let cluster = Cluster::start(&scene.place, 2);
-        let submit = scene.submit(&cluster, Stuck::Map);
-        scene.arrivals.next();
-        cluster.manager.signal(Signal::TERM);
-        submit.finish().expect_failure(5, &["told to stop", "job 1"]);
-        cluster
-    };
-    manager.finish().expect_success();
-    for worker in workers.iter().flatten() {
-        worker.signal(Signal::TERM);
+    let mut cluster = Cluster::start(&scene.place, 2);
+    let mut submit = scene.submit(&cluster, Stuck::Map);
+    scene.arrivals.next();
+    cluster.manager.stop_and_wait();
+    submit.await_line("trying again");
+    cluster.restart_manager(&scene.place);
+    scene.place.finish(["job", "kill", "1", "--manager", &cluster.address]).expect_success();
+    submit.finish().expect_failure(1, &["job 1"]);
+    cluster.manager.stop_and_wait();
+    for worker in cluster.workers.iter_mut().flatten() {
+        worker.stop_and_wait();
     }
-    for worker in workers.into_iter().flatten() {
-        worker.finish().expect_success();
+    scene.place.await_no_processes();
+    scene.expect_nothing_visible();
+}
+
+#[test]
+fn of_a_manager_without_a_work_directory_that_is_told_to_stop() {
+    let scene = Scene::set();
+    let mut manager = Process::start(&mut scene.place.windrow(["manager", "--listen", "127.0.0.1:0"]));
+    let line = manager.await_line("listening on ");
+    let address = line.rsplit(' ').next().unwrap().to_string();
+    let mut cluster = Cluster { manager, address, workers: Vec::new() };
+    cluster.add_worker(&scene.place, |_| ());
+    let submit = scene.submit(&cluster, Stuck::Map);
+    scene.arrivals.next();
+    cluster.manager.stop_and_wait();
+    submit.finish().expect_failure(5, &["told to stop", "job 1"]);
+    for worker in cluster.workers.iter_mut().flatten() {
+        worker.stop_and_wait();
     }
     scene.place.await_no_processes();
     scene.expect_nothing_visible();

@@ -26,6 +26,8 @@ const CANCELLING: &str = "cancelling the job; a second signal ends windrow at on
 
 /// For how long an absent Manager is tried again.
 const PATIENCE_US: u64 = 5 * SECOND_US;
+/// The same once it has the job that is followed: what a person takes to start it again.
+const JOB_PATIENCE_US: u64 = 600 * SECOND_US;
 
 /// Where a client finds its Manager.
 struct Place<'a> {
@@ -86,6 +88,7 @@ fn follow(
         manager: address,
         manager_name: name.into(),
         patience_us: PATIENCE_US,
+        job_patience_us: JOB_PATIENCE_US,
         task,
         seed: entropy::seed(),
     };

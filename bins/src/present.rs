@@ -146,7 +146,7 @@ impl Presenter {
             Some(failure) => {
                 complain(failure);
                 let skipped = outcome.report.as_ref().map_or(&[][..], |report| &report.skipped);
-                summary::left_out(skipped).iter().for_each(say);
+                summary::bad_records("bad, too", skipped).iter().for_each(say);
             }
             None if self.options.quiet => {}
             None => {

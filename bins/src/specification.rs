@@ -222,13 +222,18 @@ fn name(given: Option<&str>, mapper: &CommandLine) -> Result<String, Failure> {
         name.truncate(name.floor_char_boundary(NAME_BYTES_MAX));
         return Ok(name);
     };
-    if name.is_empty() || name.len() > NAME_BYTES_MAX || name.contains(char::is_control) {
+    one_line("--name", name).map(String::from)
+}
+
+/// What an option says that is to be one line of text.
+pub fn one_line<'a>(option: &str, text: &'a str) -> Result<&'a str, Failure> {
+    if text.is_empty() || text.len() > NAME_BYTES_MAX || text.contains(char::is_control) {
         return Err(invalid(
-            format!("--name is empty, longer than {NAME_BYTES_MAX} bytes, or has control characters"),
+            format!("{option} is empty, longer than {NAME_BYTES_MAX} bytes, or has control characters"),
             "give one line of text",
         ));
     }
-    Ok(name.into())
+    Ok(text)
 }
 
 /// Splits `NAME=VALUE`.

@@ -88,6 +88,7 @@ impl LocalCluster {
             heartbeat_us: HEARTBEAT_US,
             lease_us: LEASE_US,
             worker_patience_us: LOCAL_PATIENCE_US,
+            keeps_jobs: false,
             snapshot_after_bytes: u64::MAX,
             seed: entropy::seed(),
         };

@@ -41,6 +41,8 @@ pub struct ManagerOptions {
     pub lease_us: u64,
     /// For how long all workers may fail a task by their own doing before its job is given up.
     pub worker_patience_us: u64,
+    /// Whether the work directory outlives it, so that the next Manager goes on with its jobs.
+    pub keeps_jobs: bool,
     /// Who cleans up should this process be killed, where its journal goes with it: then no later life would.
     pub guard: GuardHandle,
 }
@@ -57,8 +59,16 @@ pub struct ManagerHost {
 impl ManagerHost {
     /// Takes the work directory and the port, TCP and UDP both, and begins a journal.
     pub fn bind(options: ManagerOptions) -> Result<ManagerHost, Failure> {
-        let ManagerOptions { listen, work_dir, cluster, heartbeat_us, lease_us, worker_patience_us, guard } =
-            options;
+        let ManagerOptions {
+            listen,
+            work_dir,
+            cluster,
+            heartbeat_us,
+            lease_us,
+            worker_patience_us,
+            keeps_jobs,
+            guard,
+        } = options;
         let work = WorkDirectory::take(&work_dir)?;
         let (listener, datagrams, address) = listen_on(listen)?;
         let journals = work.journals()?;
@@ -72,6 +82,7 @@ impl ManagerHost {
             heartbeat_us,
             lease_us,
             worker_patience_us,
+            keeps_jobs,
             snapshot_after_bytes: SNAPSHOT_AFTER_BYTES,
             seed,
         };

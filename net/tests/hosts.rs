@@ -16,6 +16,7 @@ fn manager(listen: SocketAddr, work_dir: &Path) -> Result<ManagerHost, Failure> 
         heartbeat_us: 100_000,
         lease_us: 2_000_000,
         worker_patience_us: 1_000_000,
+        keeps_jobs: true,
         guard: GuardHandle::default(),
     })
 }

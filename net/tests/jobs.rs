@@ -90,6 +90,7 @@ fn ask(cluster: &str, manager: SocketAddr, link: Link, task: ClientTask) -> Clie
         manager,
         manager_name: manager.to_string(),
         patience_us: 5_000_000,
+        job_patience_us: 5_000_000,
         task,
         seed: entropy::seed(),
     };
@@ -165,6 +166,7 @@ fn a_cancelled_job_ends_its_programs_and_shows_nothing() {
         manager: cluster.address(),
         manager_name: "here".into(),
         patience_us: 5_000_000,
+        job_patience_us: 5_000_000,
         task: ClientTask::Submit { key: entropy::submission_key(), specification, is_detached: false },
         seed: entropy::seed(),
     };
@@ -198,6 +200,7 @@ impl Cluster {
             heartbeat_us: 200_000,
             lease_us: 10_000_000,
             worker_patience_us: 1_000_000,
+            keeps_jobs: true,
             guard: GuardHandle::default(),
         })
         .unwrap();

@@ -119,6 +119,13 @@ impl Process {
         self.child.wait().unwrap();
     }
 
+    /// Has it end in good order, and waits for that.
+    #[track_caller]
+    pub fn stop_and_wait(&mut self) {
+        self.signal(Signal::TERM);
+        assert!(self.child.wait().unwrap().success(), "{}: {}", self.name, self.heard);
+    }
+
     /// Whether it has ended.
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()

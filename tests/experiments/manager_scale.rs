@@ -61,6 +61,7 @@ impl World {
             heartbeat_us: 2 * SECOND_US,
             lease_us: 10 * SECOND_US,
             worker_patience_us: 60 * SECOND_US,
+            keeps_jobs: false,
             snapshot_after_bytes: u64::MAX,
             seed: epoch,
         };

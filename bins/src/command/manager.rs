@@ -29,7 +29,8 @@ pub struct ManagerOptions {
 
     /// Where its journal is; made if missing [default: a private temporary directory]
     ///
-    /// A Manager that is started again on the directory of one that died goes on with its jobs.
+    /// A Manager that is started again on the directory of one that died, or was told to stop, goes on with its jobs.
+    /// Without one a Manager that is told to stop cancels its jobs.
     #[arg(long, value_name = "PATH")]
     pub work_dir: Option<PathBuf>,
 
@@ -76,6 +77,7 @@ fn serve(options: &ManagerOptions) -> Result<(), Failure> {
         heartbeat_us: microseconds(options.heartbeat),
         lease_us: microseconds(options.lease),
         worker_patience_us: microseconds(options.patience),
+        keeps_jobs: options.work_dir.is_some(),
         guard: guard.handle(),
     })?;
     let stop = host.stop_handle();

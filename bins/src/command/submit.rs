@@ -7,7 +7,7 @@ use crate::failures::work_directory;
 use crate::interrupts::Interrupts;
 use crate::options::{ClusterOptions, JobOptions};
 use crate::present::{Outcome, Presenter};
-use crate::specification::specification;
+use crate::specification::{one_line, specification};
 use crate::{host, servers, values};
 use clap::Args;
 use net::{Link, entropy};
@@ -77,7 +77,10 @@ fn submit(
         JobSpecification { priority: *priority, ..specification(job, &directory, None, true)? };
     let place =
         Place { cluster: &cluster.cluster, address: address?, name: &cluster.manager, link: Link::Tcp };
-    let key = key.as_deref().map_or_else(entropy::submission_key, SubmissionKey::named);
+    let key = match key.as_deref() {
+        None => entropy::submission_key(),
+        Some(key) => SubmissionKey::named(one_line("--key", key)?),
+    };
     let task = ClientTask::Submit { key, specification, is_detached: *detach };
     Ok(follow_job(place, task, CANCELLING, interrupts, presenter))
 }

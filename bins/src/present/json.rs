@@ -71,11 +71,16 @@ struct ExcerptJson {
 pub fn outcome(outcome: &Outcome) -> String {
     let exit = outcome.exit();
     let report = outcome.report.as_ref();
+    // One that was accepted, of which nothing more was heard.
+    let job = outcome.failure().and_then(|failure| failure.job.as_ref());
     let object = OutcomeJson {
         status: status(outcome),
         exit_code: exit.code(),
-        job: report.map(|report| report.job.0).or(outcome.left.map(|job| job.0)),
-        name: report.map(|report| report.name.as_str()),
+        job: report
+            .map(|report| report.job.0)
+            .or(outcome.left.map(|job| job.0))
+            .or(job.map(|(job, _)| job.0)),
+        name: report.map(|report| report.name.as_str()).or(job.map(|(_, name)| name.as_str())),
         output: report.filter(|_| !outcome.is_printed).map(|report| report.output.to_string()),
         maps: report.map(|report| report.maps),
         reduces: report.map(|report| report.reduces),

@@ -39,7 +39,7 @@ pub fn summary(report: &JobReport, is_printed: bool) -> String {
         let maps = text::counted(report.maps_remade_differently.into(), "map");
         lines.push(row("warning", &format!("{maps} printed something else when run again")));
     }
-    lines.extend(left_out(&report.skipped));
+    lines.extend(bad_records("left out", &report.skipped));
     if !report.skipped.is_empty() && !is_printed {
         lines.push(row("", &format!("their bytes are in {}/_quarantine", report.output)));
     }
@@ -49,9 +49,9 @@ pub fn summary(report: &JobReport, is_printed: bool) -> String {
     lines.join("\n")
 }
 
-/// The records that were left out, each in a line, as far as anyone reads that many.
-pub fn left_out(skipped: &[InputRange]) -> Vec<String> {
-    let mut names = vec!["left out"];
+/// Records on which the mapper fails, each in a line, as far as anyone reads that many.
+pub fn bad_records(what: &'static str, skipped: &[InputRange]) -> Vec<String> {
+    let mut names = vec![what];
     names.resize(skipped.len(), "");
     let told = names.iter().zip(skipped).take(SKIPPED_TOLD);
     let mut lines: Vec<String> = told.map(|(name, record)| row(name, &record.to_string())).collect();
@@ -150,7 +150,7 @@ mod tests {
                     their bytes are in /data/out/_quarantine\n  written to    /data/out";
         assert!(text.ends_with(told), "{text}");
         let many: Vec<InputRange> = (0..22).map(|number| range(10 * number)).collect();
-        let lines = left_out(&many);
+        let lines = bad_records("left out", &many);
         assert_eq!(lines.len(), 21);
         assert_eq!(lines[20], "                and 2 more; --json tells them all");
     }

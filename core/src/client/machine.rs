@@ -112,7 +112,7 @@ impl Client {
         self.dialled += 1;
         let id = ConnectionId::dialled(self.dialled);
         let (action, welcome_until) = self.link.dial(id, self.config.manager, self.now);
-        let patient_until = self.now.after(self.config.patience_us);
+        let patient_until = self.now.after(self.patience_us());
         self.timers.set(ClientTimer::Handshake, welcome_until.min(patient_until));
         self.actions.push_back(Action::Network(action));
     }
@@ -126,13 +126,13 @@ impl Client {
     fn try_again(&mut self, cause: Cause) {
         self.stop_waiting();
         let since = *self.failing_since.get_or_insert(self.now);
-        let failure = Failure::new(cause);
+        let failure = self.of_job(Failure::new(cause));
         if self.is_cancelled && !self.may_be_submitted {
             probe!("a connection fails after its client gave up");
             return self.conclude(ClientReport::Failed(Failure::new(Cause::Cancelled)));
         }
         probe!("a client tries again");
-        let left_us = self.config.patience_us.saturating_sub(self.now.since_us(since));
+        let left_us = self.patience_us().saturating_sub(self.now.since_us(since));
         if left_us == 0 {
             return self.conclude(ClientReport::Failed(failure));
         }
@@ -143,6 +143,37 @@ impl Client {
             self.report(ClientReport::Waiting(failure));
         }
         self.timers.set(ClientTimer::Dial, self.now.after(pause_us));
+    }
+
+    /// For how long a Manager may be away: longer where there is a job, which it goes on with once it is back, unless its user
+    /// has given it up.
+    fn patience_us(&self) -> u64 {
+        if self.is_cancelled {
+            return self.config.patience_us;
+        }
+        match (&self.config.task, self.job) {
+            (ClientTask::Watch { .. }, _) if !self.was_welcomed => self.config.patience_us,
+            (ClientTask::Watch { .. }, _) | (ClientTask::Submit { .. }, Some(_)) => {
+                self.config.job_patience_us
+            }
+            (ClientTask::Submit { .. }, None) | (ClientTask::Ask(_) | ClientTask::Shutdown, _) => {
+                self.config.patience_us
+            }
+        }
+    }
+
+    /// A failure, told of the job that was submitted, once it is known.
+    fn of_job(&self, failure: Failure) -> Failure {
+        match (&self.config.task, self.job) {
+            (ClientTask::Submit { specification, .. }, Some(job)) => failure.of_job(job, &specification.name),
+            (
+                ClientTask::Submit { .. }
+                | ClientTask::Watch { .. }
+                | ClientTask::Ask(_)
+                | ClientTask::Shutdown,
+                _,
+            ) => failure,
+        }
     }
 
     /// No welcome came in time: of what was a Manager before, or of what may never have been one.

@@ -26,6 +26,8 @@ pub struct ClientConfig {
     pub manager_name: String,
     /// For how long an absent Manager is tried again.
     pub patience_us: u64,
+    /// For how long an absent Manager is tried again that has the client's job, which it goes on with when it is back.
+    pub job_patience_us: u64,
     /// What is wanted of it.
     pub task: ClientTask,
     /// Draws the jitter of dialling again.

@@ -27,6 +27,7 @@ impl Cause {
             Cause::ProgramFailed { role: ProgramRole::Mapper, .. }
                 | Cause::ProgramStoppedReading { role: ProgramRole::Mapper, .. }
                 | Cause::RecordTooLong { role: ProgramRole::Mapper, .. }
+                | Cause::ProgramSilent { role: ProgramRole::Mapper, .. }
         )
     }
 

@@ -47,6 +47,8 @@ pub(super) struct Stopping {
     pub jobs_cancelled: u32,
     /// Whether everyone was told and nothing is left to do.
     pub is_told: bool,
+    /// Whether jobs are left to the next life: whatever comes after that is for it.
+    pub leaves_jobs: bool,
 }
 
 /// Why a worker is struck off.
@@ -253,14 +255,34 @@ impl Manager {
         }
     }
 
-    /// Ends the Manager: by signal, or for a client that is told what it did.
+    /// Ends the Manager by signal.
     pub(super) fn stop(&mut self) {
-        self.begin_stopping(None);
+        match &self.stopping {
+            Some(stopping) if stopping.is_told => {}
+            None if self.config.keeps_jobs => self.leave_jobs(),
+            Some(_) | None => self.begin_stopping(None),
+        }
     }
 
+    /// Ends with no word: to workers and clients it is as if the Manager had died, and they find the next life by themselves.
+    fn leave_jobs(&mut self) {
+        if !self.executions.is_empty() {
+            probe!("a Manager leaves jobs to its next life");
+        }
+        tracing::info!(
+            jobs = self.executions.len(),
+            "stopping; jobs go on once a Manager is started here again"
+        );
+        self.stopping =
+            Some(Stopping { clients: Vec::new(), jobs_cancelled: 0, is_told: true, leaves_jobs: true });
+        self.hang_up_on_all();
+    }
+
+    /// Ends the Manager and all jobs, for a client that is told what that did or because nothing is kept.
     pub(super) fn begin_stopping(&mut self, client: Option<ConnectionId>) {
         if self.stopping.is_none() {
-            self.stopping = Some(Stopping { clients: Vec::new(), jobs_cancelled: 0, is_told: false });
+            self.stopping =
+                Some(Stopping { clients: Vec::new(), jobs_cancelled: 0, is_told: false, leaves_jobs: false });
             tracing::info!(jobs = self.executions.len(), "stopping");
         }
         let mut cancelled = 0;
@@ -292,6 +314,10 @@ impl Manager {
         for client in clients {
             self.tell_client(client, ToClient::ShuttingDown { jobs_cancelled });
         }
+        self.hang_up_on_all();
+    }
+
+    fn hang_up_on_all(&mut self) {
         for connection in self.peers.ids().collect::<Vec<_>>() {
             self.journal.hold(Effect::Close(connection));
         }

@@ -68,6 +68,8 @@ pub struct ManagerConfig {
     pub lease_us: u64,
     /// For how long all workers that are there may fail a task by their own doing before its job is given up.
     pub worker_patience_us: u64,
+    /// Whether another life will read its journal: then its own end leaves jobs to that.
+    pub keeps_jobs: bool,
     /// The least bytes of records after which the journal begins anew with a snapshot.
     pub snapshot_after_bytes: u64,
     /// Draws nonces.
@@ -81,7 +83,7 @@ pub enum ManagerInput {
     Persisted(Sequence),
     /// The answer to a request to the file system.
     File(OperationId, FileAnswer),
-    /// Stop: cancel what runs, tell everyone, and end.
+    /// Stop: leave jobs to the next life, or, where there is none, cancel what runs and tell everyone; and end.
     Stop,
 }
 
@@ -228,6 +230,11 @@ impl Manager {
         }
     }
 
+    /// Whether all that comes is for the next life.
+    fn has_left(&self) -> bool {
+        self.stopping.as_ref().is_some_and(|stopping| stopping.leaves_jobs)
+    }
+
     fn act(&mut self, action: Option<NetworkAction>) {
         self.actions.extend(action.map(Action::Network));
     }
@@ -240,6 +247,9 @@ impl Machine for Manager {
 
     fn handle_input(&mut self, input: ManagerEvent, now: Time) {
         self.now = now;
+        if self.has_left() && !matches!(input, Event::Local(ManagerInput::Persisted(_))) {
+            return;
+        }
         match input {
             Event::Network(NetworkEvent::Accepted { connection, peer }) => self.accepted(connection, peer),
             Event::Network(NetworkEvent::Connected { .. } | NetworkEvent::DialFailed { .. }) => {
@@ -256,6 +266,9 @@ impl Machine for Manager {
 
     fn handle_timeout(&mut self, now: Time) {
         self.now = now;
+        if self.has_left() {
+            return;
+        }
         while let Some(timer) = self.timers.pop_due(now) {
             self.timer_fired(timer);
         }
@@ -267,7 +280,7 @@ impl Machine for Manager {
     }
 
     fn poll_timeout(&self) -> Option<(Time, ManagerTimer)> {
-        self.timers.next()
+        self.timers.next().filter(|_| !self.has_left())
     }
 
     fn check_invariants(&self) {
@@ -281,6 +294,9 @@ impl Node for Manager {
 
     fn receive(&mut self, connection: ConnectionId, bytes: &[u8], now: Time) {
         self.now = now;
+        if self.has_left() {
+            return;
+        }
         self.received(connection, bytes);
         self.settle();
     }

@@ -7,7 +7,7 @@
 use super::Manager;
 use super::journal::Record;
 use super::search::{Finding, Search};
-use crate::failure::Failure;
+use crate::failure::{Cause, Failure};
 use crate::ids::{AttemptId, Incarnation, TaskId};
 use crate::job::ByteRange;
 use crate::probe::probe;
@@ -17,6 +17,9 @@ impl Manager {
     /// that. `false` if nothing is sought, or not any more.
     pub(super) fn begin_search(&mut self, id: AttemptId, failure: &Failure) -> bool {
         let TaskId::Map(index) = id.task else { return false };
+        if !self.may_be_sought(id, failure) {
+            return false;
+        }
         let execution = self.executions.get_mut(&id.job).expect("a wanted task's job is executed");
         if let Some(search) = execution.searches.get_mut(&index) {
             return failure.cause.may_be_of_a_record() || search.bears_unrelated_failure();
@@ -26,6 +29,12 @@ impl Manager {
         tracing::info!(attempt = %id, "the part of the input is sought on which the mapper fails");
         execution.searches.insert(index, search);
         true
+    }
+
+    /// Whether to seek what a program is silent about, which takes as long as its time-out again and again, is worth its while.
+    fn may_be_sought(&self, id: AttemptId, failure: &Failure) -> bool {
+        let Cause::ProgramSilent { .. } = failure.cause else { return true };
+        self.jobs.active(id.job).is_some_and(|job| job.specification.max_skipped_records > 0)
     }
 
     /// The part that an attempt is to try, if what its task fails on is being sought.

@@ -62,7 +62,11 @@ pub(super) fn for_failure(evidence: &Evidence<'_>, job: usize, cause: &Cause) ->
         {
             Excuse::Cancelled
         }
-        Cause::ManagerStopped if !evidence.history.manager_stops.is_empty() => Excuse::ManagerStopped,
+        Cause::ManagerStopped
+            if !evidence.scenario.manager.keeps_jobs && !evidence.history.manager_stops.is_empty() =>
+        {
+            Excuse::ManagerStopped
+        }
         Cause::OutputUnwritable { .. }
         | Cause::OutputNotSynced { .. }
         | Cause::InputUnreadable { .. }

@@ -79,6 +79,7 @@ pub const ALL: &[Probe] = &[
     within_reach("a client that says nothing is hung up on"),
     within_reach("a worker that does not register is hung up on"),
     within_reach("a stranger is hung up on"),
+    within_reach("a Manager leaves jobs to its next life"),
     within_reach("a worker says goodbye"),
     within_reach("a lease runs out"),
     within_reach("a worker is never heard"),

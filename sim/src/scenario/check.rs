@@ -128,8 +128,15 @@ impl Scenario {
     }
 
     fn check_manager(&self) -> Result<(), Nonsense> {
-        let ManagerSetting { start_us, pace, clock, heartbeat_us, lease_us, snapshot_after_bytes } =
-            &self.manager;
+        let ManagerSetting {
+            start_us,
+            pace,
+            clock,
+            heartbeat_us,
+            lease_us,
+            snapshot_after_bytes,
+            keeps_jobs: _,
+        } = &self.manager;
         bound("manager.start_us", *start_us, 0..=START_US_MAX)?;
         check_pace("manager", pace)?;
         check_clock("manager", *clock)?;

@@ -39,6 +39,7 @@ impl Scenario {
             heartbeat_us,
             lease_us: heartbeat_us * cluster.between(3, 6),
             snapshot_after_bytes: 1 << Stream::new(seed, "journal").between(8, 20),
+            keeps_jobs: !Stream::new(seed, "end of the Manager").chance(Ratio::one_in(4)),
         };
         let count = cluster.between(1, 5) as u16;
         let capable = cluster.below(u64::from(count)) as u16;

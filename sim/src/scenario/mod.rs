@@ -51,6 +51,8 @@ pub struct ManagerSetting {
     pub lease_us: u64,
     /// The least bytes of records after which the journal begins anew.
     pub snapshot_after_bytes: u64,
+    /// Whether its end by a signal leaves jobs to its next life.
+    pub keeps_jobs: bool,
 }
 
 /// A worker's host and process.

@@ -84,6 +84,7 @@ fn calm_manager(manager: &mut ManagerSetting) {
     manager.pace = FAST;
     manager.clock = Clock::TRUE;
     manager.snapshot_after_bytes = PLAIN_SNAPSHOT_AFTER_BYTES;
+    manager.keeps_jobs = true;
     calm_heartbeat(manager);
 }
 

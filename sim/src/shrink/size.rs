@@ -70,6 +70,7 @@ fn oddity(scenario: &Scenario) -> u64 {
     let slots = scenario.workers.iter().map(|worker| digits(worker.slots.into()));
     let sorts = scenario.workers.iter().filter(|worker| worker.sort_bytes != PLAIN_SORT_BYTES).count();
     numbers
+        + odd(!manager.keeps_jobs)
         + 5 * odd(manager.snapshot_after_bytes != PLAIN_SNAPSHOT_AFTER_BYTES)
         + 20 * odd((manager.heartbeat_us, manager.lease_us) != PLAIN_HEARTBEAT_AND_LEASE_US)
         + clocks

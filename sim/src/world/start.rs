@@ -33,6 +33,7 @@ impl<M: Machines> World<M> {
             heartbeat_us: setting.heartbeat_us,
             lease_us: setting.lease_us,
             worker_patience_us: WORKER_PATIENCE_US,
+            keeps_jobs: setting.keeps_jobs,
             snapshot_after_bytes: setting.snapshot_after_bytes,
             seed: self.draw(&format!("seed of {process}")),
         };
@@ -108,11 +109,13 @@ impl<M: Machines> World<M> {
             Some(Mistake::WrongPort) => Host::Worker(self.scenario.capable).shuffle_address(),
             Some(_) | None => Host::Manager.control_address(),
         };
+        let patience_us = job.map_or(PATIENCE_US, |job| self.scenario.jobs[job].patience_us);
         let config = ClientConfig {
             cluster: cluster.into(),
             manager,
             manager_name: "the manager".into(),
-            patience_us: job.map_or(PATIENCE_US, |job| self.scenario.jobs[job].patience_us),
+            patience_us,
+            job_patience_us: patience_us,
             task,
             seed: self.draw(&format!("seed of {process}")),
         };

@@ -35,6 +35,7 @@ pub fn scenario(reducers: u32) -> Scenario {
             heartbeat_us: 500 * MILLISECOND_US,
             lease_us: LEASE_US,
             snapshot_after_bytes: 1 << 20,
+            keeps_jobs: true,
         },
         workers: vec![worker.clone(), worker],
         jobs: vec![job(reducers)],

@@ -89,7 +89,15 @@ fn manager() -> impl Strategy<Value = ManagerSetting> {
         |(start_us, pace, clock, (heartbeat_ms, lease), magnitude)| {
             let heartbeat_us = heartbeat_ms * MILLISECOND_US;
             let (lease_us, snapshot_after_bytes) = (heartbeat_us * lease / 1_000, 1 << magnitude);
-            ManagerSetting { start_us, pace, clock, heartbeat_us, lease_us, snapshot_after_bytes }
+            ManagerSetting {
+                start_us,
+                pace,
+                clock,
+                heartbeat_us,
+                lease_us,
+                snapshot_after_bytes,
+                keeps_jobs: magnitude % 4 > 0,
+            }
         },
     )
 }

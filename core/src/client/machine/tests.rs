@@ -18,6 +18,8 @@ struct Stage {
     client: Client,
     now: Time,
     connection: Option<(ConnectionId, Connection)>,
+    /// The last failure that was reported as the end.
+    failure: Option<Failure>,
 }
 
 impl Stage {
@@ -27,10 +29,11 @@ impl Stage {
             manager: MANAGER,
             manager_name: "m:7077".into(),
             patience_us: 5 * SECOND_US,
+            job_patience_us: 60 * SECOND_US,
             task,
             seed: 1,
         };
-        Stage { client: Client::new(config), now: Time::ZERO, connection: None }
+        Stage { client: Client::new(config), now: Time::ZERO, connection: None, failure: None }
     }
 
     fn submitting() -> Stage {
@@ -123,7 +126,12 @@ impl Stage {
                         });
                     }
                 }
-                Action::Local(report) => lines.push(format!("report {}", word(&report))),
+                Action::Local(report) => {
+                    lines.push(format!("report {}", word(&report)));
+                    if let ClientReport::Failed(failure) = report {
+                        self.failure = Some(failure);
+                    }
+                }
             }
         }
         lines
@@ -210,6 +218,34 @@ fn an_absent_manager_is_tried_again_as_long_as_there_is_patience() {
     };
     assert_eq!(last, ["report Failed"]);
     assert_eq!(stage.now.as_us(), 5 * SECOND_US, "the last try is when patience ends");
+}
+
+#[test]
+fn a_manager_that_has_the_job_is_waited_for_longer_and_the_failure_names_the_job() {
+    for gives_up in [false, true] {
+        let mut stage = Stage::submitting();
+        stage.give(start());
+        stage.welcome(1);
+        stage.say(&ToClient::Accepted { job: JobId(1) });
+        let failing_since = stage.now;
+        assert_eq!(stage.close(), ["report Waiting"]);
+        if gives_up {
+            stage.give(cancel());
+        }
+        let mut number = 1;
+        let last = loop {
+            assert_eq!(stage.wake(), ["dial"]);
+            number += 1;
+            let lines = stage.refuse(number);
+            if !lines.is_empty() {
+                break lines;
+            }
+        };
+        assert_eq!(last, ["report Failed"]);
+        let waited_us = stage.now.since_us(failing_since);
+        assert_eq!(waited_us, if gives_up { 5 } else { 60 } * SECOND_US);
+        assert_eq!(stage.failure.and_then(|failure| failure.job), Some((JobId(1), "n".into())));
+    }
 }
 
 /// The cause with which the client waits for a Manager that never welcomed it.

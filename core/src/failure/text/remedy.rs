@@ -15,13 +15,18 @@ impl Failure {
             (Cause::ProgramFailed { command, status, role: ProgramRole::Mapper }, Some(input)) => {
                 by_hand(command, *status, input, self.excerpt.is_some())
             }
+            (Cause::Unreachable { .. } | Cause::ConnectionLost { .. }, _) => {
+                self.job.as_ref().map(|(job, _)| {
+                    format!("start the Manager again with its --work-dir, then: windrow job wait {job}")
+                })
+            }
             (_, _) => None,
         };
         let hint = hint.or_else(|| self.cause.remedy());
         if !self.is_of_one_record() {
             return hint;
         }
-        let leave_out = "leave such records out with --max-skipped-records";
+        let leave_out = "have such records left out, by a greater --max-skipped-records";
         Some(hint.map_or(leave_out.into(), |hint| format!("{hint}; or {leave_out}")))
     }
 }

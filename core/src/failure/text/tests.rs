@@ -71,7 +71,7 @@ fn what_is_the_smallest_part_that_fails_is_shown() {
             "  input: /data/in.txt, bytes 64 to 100",
             "  it fails on this record by itself:",
             "    a\\u{0}b\\t\\u{1b}[31m",
-            "  try: run it by hand: tail -c +65 /data/in.txt | head -c 36 | ./map.py -v; or leave such records out with \
+            "  try: run it by hand: tail -c +65 /data/in.txt | head -c 36 | ./map.py -v; or have such records left out, by a greater \
              --max-skipped-records",
         ]
     );

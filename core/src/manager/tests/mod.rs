@@ -100,6 +100,7 @@ impl Stage {
             heartbeat_us: 2 * SECOND_US,
             lease_us: 10 * SECOND_US,
             worker_patience_us: 60 * SECOND_US,
+            keeps_jobs: false,
             snapshot_after_bytes: 1 << 10,
             seed: epoch,
         };

@@ -185,6 +185,27 @@ fn a_manager_that_stops_refuses_jobs_and_says_how_many_it_cancelled() {
 }
 
 #[test]
+fn a_manager_whose_journal_is_kept_leaves_its_jobs_to_the_next_life() {
+    let mut stage = Stage::new();
+    stage.manager.config.keeps_jobs = true;
+    let (worker, client) = worker_and_client(&mut stage, 1);
+    stage.job(client, 1, 0);
+    let map = stage.launched[0];
+    assert_eq!(stage.give(Event::Local(ManagerInput::Stop)), ["close", "close", "stopped"]);
+    assert!(stage.give(Event::Local(ManagerInput::Stop)).is_empty(), "once is enough");
+    assert!(stage.say(worker, &FromWorker::Goodbye).is_empty(), "nobody is heard any more");
+    let (mut stage, _) = stage.next_life();
+    stage.settle();
+    let worker = stage.connect(Role::Worker);
+    stage.register(worker, 1, 1);
+    let entries = vec![InventoryEntry::Running(map)];
+    let said = stage.say(worker, &FromWorker::Inventory { entries, jobs: vec![JobId(1)], last: true });
+    assert!(said[0].contains("Keep"), "{said:?}");
+    stage.heartbeat(worker, 1);
+    assert_eq!(stage.ended(worker, map)[0], "append TaskWon");
+}
+
+#[test]
 fn an_end_that_is_told_twice_counts_once() {
     let mut stage = Stage::new();
     let (worker, client) = worker_and_client(&mut stage, 1);

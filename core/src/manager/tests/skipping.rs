@@ -221,16 +221,11 @@ fn a_winner_that_knew_of_no_bad_record_has_put_none_aside() {
 fn a_search_bears_no_more_failures_of_another_kind_than_a_task_does() {
     let (mut stage, worker) = stage(1);
     while !play(&mut stage, worker, &[BAD]).1 {}
-    let silent = || Cause::ProgramSilent {
-        role: ProgramRole::Mapper,
-        command: "m".into(),
-        silent_us: SECOND_US,
-        cpu_us: 0,
-        unread_bytes: 0,
-    };
+    let error = OsError { kind: OsErrorKind::Other, text: "Broken pipe".into() };
+    let broken = Cause::ProgramPipe { role: ProgramRole::Mapper, error };
     let mut trials = 0;
     while stage.manager.jobs.active(JobId(1)).is_some_and(|job| job.failure.is_none()) {
-        let (attempt, failure) = (stage.last_launched(), Some(Failure::new(silent()).into()));
+        let (attempt, failure) = (stage.last_launched(), Some(Failure::new(broken.clone()).into()));
         stage.say(worker, &FromWorker::Ended { attempt, result: AttemptResult::Tried(failure) });
         stage.settle();
         trials += 1;
@@ -255,5 +250,23 @@ fn a_worker_is_not_blamed_for_a_record_that_was_bad_everywhere() {
     for worker in [1, 2] {
         let standing = &stage.manager.registry.get(Incarnation(worker)).unwrap().standing;
         assert_eq!(standing.failures_in_a_row(), 0, "worker {worker}");
+    }
+}
+
+#[test]
+fn what_a_mapper_hangs_on_is_sought_only_where_records_may_be_left_out() {
+    for (max_skipped_records, is_sought) in [(0, false), (1, true)] {
+        let (mut stage, worker) = stage(max_skipped_records);
+        let input = InputRange { path: PathBytes::from("/in"), offset: 0, length_bytes: 64 };
+        let (role, command, silent_us) = (ProgramRole::Mapper, "m".into(), SECOND_US);
+        let cause = Cause::ProgramSilent { role, command, silent_us, cpu_us: 0, unread_bytes: 0 };
+        for _ in 0..4 {
+            let attempt = stage.last_launched();
+            let failure = Failure { input: Some(input.clone()), ..Failure::new(cause.clone()) };
+            stage.say(worker, &FromWorker::Ended { attempt, result: AttemptResult::Failed(failure.into()) });
+            stage.settle();
+        }
+        let has_failed = stage.manager.jobs.active(JobId(1)).is_some_and(|job| job.failure.is_some());
+        assert_eq!((has_failed, given(&stage).1), (!is_sought, is_sought));
     }
 }
