@@ -15,10 +15,10 @@ impl Failure {
             (Cause::ProgramFailed { command, status, role: ProgramRole::Mapper }, Some(input)) => {
                 by_hand(command, *status, input, self.excerpt.is_some())
             }
-            (Cause::Unreachable { .. } | Cause::ConnectionLost { .. }, _) => {
-                self.job.as_ref().map(|(job, _)| {
-                    format!("start the Manager again with its --work-dir, then: windrow job wait {job}")
-                })
+            (Cause::Unreachable { address, .. } | Cause::ConnectionLost { address }, _) => {
+                let address = PathBytes::from(address.as_str());
+                let again = "start the Manager again with its --work-dir, then: windrow job wait";
+                self.job.as_ref().map(|(job, _)| format!("{again} {job} --manager {}", Quoted(&address)))
             }
             (_, _) => None,
         };

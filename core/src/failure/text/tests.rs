@@ -135,6 +135,15 @@ fn a_place_of_which_only_parts_are_known_reads_well() {
 }
 
 #[test]
+fn of_a_job_that_goes_on_is_told_how_to_follow_it() {
+    let lost =
+        Failure::new(Cause::ConnectionLost { address: "10.0.0.1:7077".into() }).of_job(JobId(18), "cat");
+    let text = lost.to_string();
+    let last = "  try: start the Manager again with its --work-dir, then: windrow job wait 18 --manager 10.0.0.1:7077";
+    assert_eq!(text.lines().last(), Some(last), "{text}");
+}
+
+#[test]
 fn of_a_long_stderr_the_last_lines_are_shown() {
     let mut failure = Failure::new(Cause::Killed);
     failure.stderr_tail = (1..=50).map(|line| format!("line {line}\n")).collect::<String>().into_bytes();
