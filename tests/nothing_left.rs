@@ -169,7 +169,7 @@ fn of_a_cluster_whose_manager_is_told_to_stop_and_started_again() {
     submit.await_line("trying again");
     cluster.restart_manager(&scene.place);
     scene.place.finish(["job", "kill", "1", "--manager", &cluster.address]).expect_success();
-    submit.finish().expect_failure(1, &["job 1"]);
+    submit.finish().expect_failure(6, &["the job was cancelled", "job 1"]);
     cluster.manager.stop_and_wait();
     for worker in cluster.workers.iter_mut().flatten() {
         worker.stop_and_wait();

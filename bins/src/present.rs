@@ -87,7 +87,7 @@ impl Presenter {
         match report {
             ClientReport::Waiting(failure) => {
                 if !std::mem::replace(&mut self.is_absence_told, true) {
-                    self.notes().say(&format!("{}; trying again", failure.cause));
+                    self.notes().say(&text::absent_manager(failure));
                 }
             }
             ClientReport::Accepted(job) => match &self.audience {

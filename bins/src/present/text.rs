@@ -3,7 +3,7 @@
 use bytesize::ByteSize;
 use std::collections::VecDeque;
 use std::time::Duration;
-use windrow_core::failure::Failure;
+use windrow_core::failure::{Cause, Failure};
 use windrow_core::job::{JobPhase, JobProgress, TaskCount};
 
 /// A bar's full length.
@@ -48,6 +48,16 @@ pub fn phase(progress: &JobProgress) -> &'static str {
         JobPhase::Running => "running",
         JobPhase::Committing => "putting the output in place",
         JobPhase::Ended => "ended",
+    }
+}
+
+/// What is said of a Manager that is away and tried again.
+pub fn absent_manager(failure: &Failure) -> String {
+    match &failure.cause {
+        Cause::ConnectionLost { address } => {
+            format!("the connection to the Manager at {address} was lost; trying again")
+        }
+        cause => format!("{cause}; trying again"),
     }
 }
 
