@@ -8,12 +8,12 @@ use super::{identity, is_absence};
 use crate::os_error::os_error;
 use crate::path::as_path;
 use fast_glob::glob_match;
-use rustix::fs::Access;
+use rustix::fs::{Access, OFlags};
 use std::collections::BTreeSet;
-use std::fs::{self, Metadata};
-use std::io;
+use std::fs::{self, Metadata, OpenOptions};
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use windrow_core::failure::{OsError, OsErrorKind};
 use windrow_core::job::{InputFile, PathBytes};
 use windrow_core::manager::files::ListError;
@@ -77,7 +77,17 @@ fn input_file(path: PathBytes, metadata: &Metadata) -> Result<InputFile, ListErr
         return Err(ListError::Unreadable { path, error });
     }
     rustix::fs::access(as_path(&path), Access::READ_OK).map_err(|error| unreadable(&path, &error.into()))?;
+    if metadata.len() == 0 && has_bytes(&path).map_err(|error| unreadable(&path, &error))? {
+        let text = "it says that it is empty, and has bytes to read, as files in /proc do; give a copy of it".into();
+        return Err(ListError::Unreadable { path, error: OsError { kind: OsErrorKind::Other, text } });
+    }
     Ok(InputFile { path, identity: identity(metadata) })
+}
+
+fn has_bytes(path: &PathBytes) -> io::Result<bool> {
+    let without_waiting = OFlags::NONBLOCK.bits().cast_signed();
+    let mut file = OpenOptions::new().read(true).custom_flags(without_waiting).open(as_path(path))?;
+    Ok(file.read(&mut [0])? > 0)
 }
 
 fn kind_of(metadata: &Metadata) -> &'static str {

@@ -56,6 +56,16 @@ fn a_directory_lists_its_own_files_by_path_bytes_without_hidden_ones() {
 }
 
 #[test]
+fn a_file_that_hides_its_size_is_not_taken_for_an_empty_one() {
+    let tree = tree(&["in/a"]);
+    fs::write(tree.path().join("in/empty"), "").unwrap();
+    assert_eq!(list(&tree, &["in"]).unwrap(), ["in/a", "in/empty"]);
+    symlink("/proc/self/status", tree.path().join("in/status")).unwrap();
+    let Err(ListError::Unreadable { path, error }) = list(&tree, &["in"]) else { panic!("it was taken") };
+    assert!(path.0.ends_with(b"in/status") && error.text.contains("/proc"), "{path:?}: {error:?}");
+}
+
+#[test]
 fn a_directory_in_an_input_directory_is_not_left_out_in_silence() {
     let tree = tree(&["in/a", "in/deeper/b"]);
     let Err(ListError::Unreadable { path, error }) = list(&tree, &["in"]) else { panic!("it is refused") };
