@@ -3,11 +3,12 @@
 
 mod cluster;
 
-use cluster::{Cluster, Finished, Place, files, names};
+use cluster::{Cluster, Finished, Place, Process, files, names};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::fs;
 use std::io::Write;
+use std::process::Stdio;
 
 /// Dies of a NUL, or of a word, and says so; prints what it reads.
 const MAPPER: &str = "tr '\\000' '\\001' | LC_ALL=C awk '/\\001|poison/ { print \"no good\" >\"/dev/stderr\"; exit 3 } { print }'";
@@ -101,6 +102,17 @@ fn with_leave_the_job_goes_on_without_them() {
     let again = ["run", "-i", "output", "-o", "again", "-m", "cat", "-r", "cat"];
     place.finish(again).expect_success();
     assert!(fs::read(place.path("again/part-00000")).unwrap() == good());
+}
+
+#[test]
+fn records_of_standard_input_are_named_by_its_dash() {
+    let (place, _) = place();
+    let job =
+        ["run", "-i", "-", "-o", "output", "-m", "sh mapper", "-r", "cat", "--max-skipped-records", "1"];
+    let mut run = place.windrow(job);
+    let source = fs::File::open(place.path("input/second.txt")).unwrap();
+    let finished = Process::start(run.stdin(Stdio::from(source))).finish().expect_success();
+    assert!(finished.stderr.contains(" -, bytes 250000 to 250018"), "{finished}");
 }
 
 #[test]

@@ -106,7 +106,8 @@ fn of_directory(error: OsErrorKind) -> Exit {
         | OsErrorKind::Exists
         | OsErrorKind::PermissionDenied
         | OsErrorKind::NotADirectory
-        | OsErrorKind::IsADirectory => Exit::BadConfiguration,
+        | OsErrorKind::IsADirectory
+        | OsErrorKind::NotAFile => Exit::BadConfiguration,
         OsErrorKind::NoSpace
         | OsErrorKind::ConnectionRefused
         | OsErrorKind::AddressInUse

@@ -13,7 +13,7 @@ pub fn invalid(what: impl Into<String>, remedy: impl Into<String>) -> Failure {
     Failure::new(Cause::Invalid { what: what.into(), remedy: remedy.into() })
 }
 
-/// A work directory that cannot be used.
+/// Something in the work directory that cannot be used.
 pub fn work_directory(path: &Path, error: &io::Error) -> Failure {
     Failure::new(Cause::Scratch { path: bytes(path), error: os_error(error) })
 }

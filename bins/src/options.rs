@@ -174,7 +174,8 @@ pub struct ReportingOptions {
     /// Print one JSON object at the end, and nothing else, to standard output
     ///
     /// Its fields: status (succeeded, failed, accepted), exit_code, job, name, output, maps, reduces, attempts_failed,
-    /// elapsed_seconds, counters, and failure (null, or message, kind, job, task, attempt, host, input, stderr, remedy, text).
+    /// attempts_backed_up, maps_remade_differently, skipped_records, elapsed_seconds, counters, and failure (null, or message,
+    /// kind, job, task, attempt, attempts_failed, host, input, excerpt, stderr, remedy, text).
     #[arg(long)]
     pub json: bool,
 }

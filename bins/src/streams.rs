@@ -43,14 +43,16 @@ impl StandardStreams {
         printed(copy(&parts, target))
     }
 
-    /// Puts `-` where a failure names the saved input, which will be gone when a person reads it.
+    /// Puts `-` in place of the path of the saved input, which will be gone when a person reads it.
+    pub fn rename(&self, path: &mut PathBytes) {
+        if *path == bytes(&self.input) {
+            *path = DASH.into();
+        }
+    }
+
+    /// Likewise wherever a failure names it.
     pub fn reword(&self, failure: &mut Failure) {
-        let saved = bytes(&self.input);
-        let rename = |path: &mut PathBytes| {
-            if *path == saved {
-                *path = DASH.into();
-            }
-        };
+        let rename = |path| self.rename(path);
         if let Some(input) = &mut failure.input {
             rename(&mut input.path);
         }

@@ -4,7 +4,7 @@
 //! A private directory holds a file that is locked as long as its process lives: so leftovers are told from neighbours, and from
 //! what only happens to be called like them.
 
-use crate::failures::{bytes, work_directory as failure};
+use crate::failures::bytes;
 use net::GuardHandle;
 use net::os_error::os_error;
 use std::fs::{self, File};
@@ -58,6 +58,10 @@ impl WorkDirectory {
             WorkDirectory::Private(directory, _) => directory.path(),
         }
     }
+}
+
+fn failure(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(Cause::WorkDirectory { path: bytes(path), error: os_error(error) })
 }
 
 fn made(path: &Path) -> Result<PathBuf, Failure> {

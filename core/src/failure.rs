@@ -49,6 +49,8 @@ pub enum OsErrorKind {
     InvalidData,
     /// ENOEXEC.
     NotExecutable,
+    /// What is there is no file that says how long it is: a pipe, a device, a file in /proc.
+    NotAFile,
     /// Anything else.
     Other,
 }

@@ -128,6 +128,8 @@ fn run(options: &RunOptions, interrupts: &Interrupts, presenter: &mut Presenter)
     let failures =
         outcome.failure.iter_mut().chain(outcome.report.iter_mut().filter_map(|it| it.failure.as_mut()));
     failures.for_each(|failure| streams.reword(failure));
+    let skipped = outcome.report.iter_mut().flat_map(|report| &mut report.skipped);
+    skipped.for_each(|range| streams.rename(&mut range.path));
     if is_printed && outcome.failure().is_none() {
         outcome.failure = match standard_output() {
             Ok(stdout) => streams.print_output(stdout).err(),

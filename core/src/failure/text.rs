@@ -128,7 +128,7 @@ impl fmt::Display for Cause {
                  {} left unread",
                 Shown(command.as_bytes()),
                 Duration(*silent_us),
-                Duration(*cpu_us),
+                if *cpu_us == 0 { String::from("nothing") } else { Duration(*cpu_us).to_string() },
                 if *unread_bytes == 1 { "byte is" } else { "bytes are" }
             ),
             Cause::ProgramPipe { role, error } => write!(f, "a pipe of the {role} broke: {error}"),
@@ -257,7 +257,11 @@ fn not_started(
 impl fmt::Display for InputRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let InputRange { path, offset, length_bytes } = self;
-        write!(f, "{}, bytes {offset} to {}", Shown(&path.0), offset.saturating_add(*length_bytes))?;
+        write!(f, "{}", Shown(&path.0))?;
+        if *length_bytes == 0 {
+            return Ok(());
+        }
+        write!(f, ", bytes {offset} to {}", offset.saturating_add(*length_bytes))?;
         match Encoding::of_path(path) {
             Encoding::Plain => Ok(()),
             Encoding::Gzip => f.write_str(" of what it unpacks to"),

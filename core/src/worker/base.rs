@@ -217,6 +217,7 @@ impl AttemptBase {
             | OsErrorKind::TimedOut
             | OsErrorKind::InvalidData
             | OsErrorKind::NotExecutable
+            | OsErrorKind::NotAFile
             | OsErrorKind::Other => {
                 probe!("the nonce cannot be read");
                 let path = self.setting.nonce_path.clone();

@@ -72,14 +72,14 @@ fn list_path(path: PathBytes, metadata: &Metadata, files: &mut Vec<InputFile>) -
 
 fn input_file(path: PathBytes, metadata: &Metadata) -> Result<InputFile, ListError> {
     if !metadata.is_file() {
-        let error =
-            OsError { kind: OsErrorKind::Other, text: format!("it is {}, not a file", kind_of(metadata)) };
+        let text = format!("it is {}, not a file", kind_of(metadata));
+        let error = OsError { kind: OsErrorKind::NotAFile, text };
         return Err(ListError::Unreadable { path, error });
     }
     rustix::fs::access(as_path(&path), Access::READ_OK).map_err(|error| unreadable(&path, &error.into()))?;
     if metadata.len() == 0 && has_bytes(&path).map_err(|error| unreadable(&path, &error))? {
-        let text = "it says that it is empty, and has bytes to read, as files in /proc do; give a copy of it".into();
-        return Err(ListError::Unreadable { path, error: OsError { kind: OsErrorKind::Other, text } });
+        let text = "it says that it is empty, and has bytes to read, as files in /proc do".into();
+        return Err(ListError::Unreadable { path, error: OsError { kind: OsErrorKind::NotAFile, text } });
     }
     Ok(InputFile { path, identity: identity(metadata) })
 }

@@ -89,6 +89,7 @@ fn error(kind: OsErrorKind) -> OsError {
         OsErrorKind::TimedOut => "timed out",
         OsErrorKind::InvalidData => "invalid data",
         OsErrorKind::NotExecutable => "exec format error",
+        OsErrorKind::NotAFile => "not a file",
         OsErrorKind::Other => "input/output error",
     };
     OsError { kind, text: text.into() }

@@ -37,18 +37,23 @@ fn by_hand(command: &str, status: ExitStatus, input: &InputRange, is_part: bool)
         return None;
     }
     let InputRange { path, offset, length_bytes } = input;
-    let (path, command) = (Quoted(path), Shown(command.as_bytes()));
+    let first = offset.saturating_add(1);
+    let command = Shown(command.as_bytes());
+    if is_standard_stream(path) {
+        return Some(format!(
+            "run it by hand: … | tail -c +{first} | head -c {length_bytes} | {command}, with … for what was piped in"
+        ));
+    }
+    let path = Quoted(path);
     Some(match (Encoding::of_path(&input.path), *offset) {
-        (Encoding::Gzip, offset) if is_part => {
-            let first = offset.saturating_add(1);
+        (Encoding::Gzip, _) if is_part => {
             format!(
                 "run it by hand: gunzip -c {path} | tail -c +{first} | head -c {length_bytes} | {command}"
             )
         }
         (Encoding::Gzip, _) => format!("run it by hand: gunzip -c {path} | {command}"),
         (Encoding::Plain, 0) => format!("run it by hand: head -c {length_bytes} {path} | {command}"),
-        (Encoding::Plain, offset) => {
-            let first = offset.saturating_add(1);
+        (Encoding::Plain, _) => {
             format!("run it by hand: tail -c +{first} {path} | head -c {length_bytes} | {command}")
         }
     })
@@ -166,9 +171,15 @@ impl Cause {
                 "give --cluster {} if that is the one you mean, or another address",
                 Quoted(&PathBytes::from(theirs.as_str()))
             )),
-            Cause::WorkDirectory { .. } => {
-                Some("give another --work-dir, or see to its permissions and space".into())
-            }
+            Cause::WorkDirectory { path: _, error } => Some(
+                match error.kind {
+                    OsErrorKind::NotADirectory | OsErrorKind::Exists => {
+                        "give a --work-dir that is a directory and may be written"
+                    }
+                    _ => "give another --work-dir, or see to its permissions and space",
+                }
+                .into(),
+            ),
             Cause::WorkDirectoryTaken { .. } => {
                 Some("stop that Manager, or give this one another --work-dir".into())
             }
@@ -207,6 +218,7 @@ fn unreadable(path: &PathBytes, error: OsErrorKind) -> String {
             format!("give {} as an --input of its own, or move it away", Quoted(path))
         }
         OsErrorKind::NotFound => "put --input on storage that every machine sees under the same path".into(),
+        OsErrorKind::NotAFile => format!("save what it gives in a file first: cat {} >FILE", Quoted(path)),
         _ => "check the storage that holds it".into(),
     }
 }

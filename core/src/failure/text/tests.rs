@@ -99,6 +99,10 @@ fn the_way_to_repeat_a_mapper_follows_its_input() {
     };
     let one = ExitStatus::Code(1);
     assert_eq!(remedy("/data/it's", 0, one), "run it by hand: head -c 36 '/data/it'\\''s' | ./map.py -v");
+    assert_eq!(
+        remedy("-", 64, one),
+        "run it by hand: … | tail -c +65 | head -c 36 | ./map.py -v, with … for what was piped in"
+    );
     assert_eq!(remedy("/data/in.gz", 0, one), "run it by hand: gunzip -c /data/in.gz | ./map.py -v");
     assert!(remedy("/data/in", 0, ExitStatus::Code(126)).starts_with("chmod +x"));
 }

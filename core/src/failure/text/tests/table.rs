@@ -342,6 +342,11 @@ pub(super) fn table() -> Vec<(Cause, &'static str)> {
         (
             Cause::WorkDirectory { path: "/w".into(), error: os(NotADirectory, "Not a directory") },
             "the work directory `/w` cannot be used: Not a directory\n  \
+             try: give a --work-dir that is a directory and may be written",
+        ),
+        (
+            Cause::WorkDirectory { path: "/w".into(), error: os(NoSpace, "No space left on device") },
+            "the work directory `/w` cannot be used: No space left on device\n  \
              try: give another --work-dir, or see to its permissions and space",
         ),
         (
