@@ -72,6 +72,7 @@ impl From<&Failure> for Exit {
             | Cause::InputChanged { .. }
             | Cause::TooManySplits { .. } => Exit::BadInput,
             Cause::OutputNotSynced { .. }
+            | Cause::OutputDisplaced { .. }
             | Cause::WorkDirectory { error: OsError { kind: OsErrorKind::NoSpace, text: _ }, .. } => Exit::Io,
             Cause::OutputUnwritable { error, .. }
             | Cause::StagingUnreadable { error, .. }
@@ -85,7 +86,7 @@ impl From<&Failure> for Exit {
             | Cause::NotWindrow { .. }
             | Cause::OtherVersion { .. }
             | Cause::OtherCluster { .. } => Exit::BadConfiguration,
-            Cause::OutputExists { .. } => Exit::OutputExists,
+            Cause::OutputExists { .. } | Cause::OutputNotReplaceable { .. } => Exit::OutputExists,
             Cause::ProgramPipe { .. }
             | Cause::RunCorrupt { .. }
             | Cause::RunUnfetchable { .. }

@@ -23,7 +23,7 @@ use core::fmt;
 pub const MAGIC: [u8; 8] = *b"WINDROW\n";
 
 /// The version of all that is said; peers of different versions refuse each other.
-pub const PROTOCOL_VERSION: u32 = 4;
+pub const PROTOCOL_VERSION: u32 = 5;
 
 /// What either side of a stream sends before all else: the magic, the version (u16), and its complement (u16), so that a
 /// damaged version is not taken for another one.

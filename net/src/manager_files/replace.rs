@@ -1,0 +1,101 @@
+//! What replaces an output that is there: owns how it is told what that is, and the two ways in which another takes its place.
+
+use super::{is_absence, rename};
+use crate::disk::identity;
+use crate::path::path_bytes;
+use rustix::fs::{Access, CWD, RenameFlags, access, renameat_with};
+use rustix::io::Errno;
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use windrow_core::manager::files::{
+    DirectoryIdentity, FileAnswer, Inside, Occupant, QUARANTINE, SUCCESS, is_of_an_output,
+};
+
+/// What stands at a path; an error where it is a directory that this process could not replace.
+pub(super) fn inspect(path: &Path) -> io::Result<Occupant> {
+    let metadata = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if is_absence(&error) => return Ok(Occupant::Nothing),
+        Err(error) => return Err(error),
+    };
+    if !metadata.is_dir() {
+        return Ok(Occupant::NoDirectory);
+    }
+    if let Some(parent) = path.parent()
+        && fs::metadata(parent)?.dev() != metadata.dev()
+    {
+        return Ok(Occupant::Mount);
+    }
+    // It is to be moved, and all in it to be removed.
+    access(path, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK)?;
+    let mut inside =
+        Inside { identity: identity_of(&metadata), has_success: false, stranger: None, files: Vec::new() };
+    look_into(path, path, &mut inside)?;
+    Ok(Occupant::Directory(inside))
+}
+
+/// Looks at what is in a directory of an output, until something is found that is not of one.
+fn look_into(directory: &Path, output: &Path, inside: &mut Inside) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let (path, kind) = (entry.path(), entry.file_type()?);
+        let name = path.strip_prefix(output).expect("it is inside");
+        let is_of_it =
+            (kind.is_dir() || kind.is_file()) && is_of_an_output(name.as_os_str().as_bytes(), kind.is_dir());
+        if !is_of_it {
+            inside.stranger.get_or_insert(path_bytes(name));
+        } else if kind.is_dir() {
+            assert_eq!(name, Path::new(QUARANTINE), "an output has one directory");
+            look_into(&path, output, inside)?;
+        } else {
+            inside.has_success |= name == Path::new(SUCCESS);
+            inside.files.push(identity(&entry.metadata()?));
+        }
+        // Who sees that it is an output is to be told what is not of it.
+        if inside.stranger.is_some() && inside.has_success {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Exchanges two directories, if it is this one that would be replaced.
+pub(super) fn exchange(from: &Path, to: &Path, replaced: DirectoryIdentity) -> io::Result<FileAnswer> {
+    if stands_at(from, replaced)? {
+        return Ok(FileAnswer::Done);
+    }
+    if !stands_at(to, replaced)? {
+        return Ok(FileAnswer::NotThere);
+    }
+    match renameat_with(CWD, from, CWD, to, RenameFlags::EXCHANGE) {
+        Ok(()) => Ok(FileAnswer::Done),
+        Err(Errno::INVAL | Errno::NOSYS) => Ok(FileAnswer::NotSupported),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Moves a directory, if it is this one.
+pub(super) fn relocate(from: &Path, to: &Path, directory: DirectoryIdentity) -> io::Result<FileAnswer> {
+    if stands_at(to, directory)? {
+        return Ok(FileAnswer::Done);
+    }
+    if !stands_at(from, directory)? {
+        return Ok(FileAnswer::NotThere);
+    }
+    rename(from, to).map(|()| FileAnswer::Done)
+}
+
+fn stands_at(path: &Path, directory: DirectoryIdentity) -> io::Result<bool> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(metadata.is_dir() && identity_of(&metadata) == directory),
+        Err(error) if is_absence(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn identity_of(metadata: &Metadata) -> DirectoryIdentity {
+    DirectoryIdentity { device: metadata.dev(), inode: metadata.ino() }
+}
