@@ -7,7 +7,7 @@ use sim::operators::Attention;
 use sim::process::UserFunction;
 use sim::scenario::{ManagerSetting, Pace, Scenario, WorkerSetting};
 use sim::stream::Span;
-use sim::workload::{InputText, JobSetting, PATIENCE_US};
+use sim::workload::{InputText, JobSetting, Overwritten, PATIENCE_US};
 use windrow_core::job::Priority;
 use windrow_core::time::{MILLISECOND_US, SECOND_US};
 
@@ -45,6 +45,13 @@ pub fn scenario(reducers: u32) -> Scenario {
         drains: Vec::new(),
         faults: Vec::new(),
     }
+}
+
+/// Likewise with one reduce, and with the output of an earlier job in the place of its own.
+pub fn replacing(can_exchange: bool) -> Scenario {
+    let mut scenario = Scenario { can_exchange, ..scenario(1) };
+    scenario.jobs[0].overwrites = Some(Overwritten::Output);
+    scenario
 }
 
 fn job(reducers: u32) -> JobSetting {
