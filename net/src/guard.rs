@@ -107,8 +107,8 @@ impl GuardHandle {
         self.tell(REMOVE, path.as_os_str().as_bytes());
     }
 
-    /// Has a directory, should it be there at this process's death, put back where it came from, if nothing is there, and what
-    /// held it meanwhile removed.
+    /// Has a directory put back where it came from at this process's death, if nothing is there; unless it stays after all, what
+    /// holds it is removed.
     pub fn put_back(&self, path: &Path, to: &Path) {
         self.tell(PUT_BACK, &[path.as_os_str().as_bytes(), b"\0", to.as_os_str().as_bytes()].concat());
     }
@@ -235,7 +235,9 @@ pub fn stand_guard(socket: OwnedFd) -> Vec<(PathBuf, io::Error)> {
         again(|| test_kill_process_group(group).is_err());
     }
     for (path, to) in &remains.displaced {
-        if rename(path, to).is_ok() {
+        // What came in its place keeps it; then it is a user's to look after.
+        let _ = rename(path, to);
+        if fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
             remains.directories.extend(path.parent().map(PathBuf::from));
         }
     }
@@ -310,22 +312,22 @@ mod tests {
     fn what_was_moved_aside_is_put_back_where_nothing_has_come_in_its_place() {
         let place = tempfile::tempdir().unwrap();
         let path = |name: &str| place.path().join(name);
-        for name in [".free/old", ".taken/old", "taken", ".done"] {
+        for name in [".free/old", ".taken/old", "taken", ".not yet/new"] {
             fs::create_dir_all(path(name)).unwrap();
             fs::write(path(name).join(name.replace('/', " ")), "").unwrap();
         }
         let (handle, theirs) = GuardHandle::heard();
-        for name in ["free", "taken", "done"] {
+        for name in ["free", "taken", "not yet"] {
             handle.put_back(&path(&format!(".{name}/old")), &path(name));
         }
         fs::create_dir(path(".forgotten")).unwrap();
-        handle.put_back(&path(".forgotten"), &path("forgotten"));
-        handle.keep(&path(".forgotten"));
+        handle.put_back(&path(".forgotten/old"), &path("forgotten"));
+        handle.keep(&path(".forgotten/old"));
         drop(handle);
         assert!(stand_guard(theirs).is_empty());
         assert!(path("free/.free old").exists() && !path(".free").exists());
         assert!(path("taken/taken").exists() && path(".taken/old/.taken old").exists(), "nothing is lost");
-        assert!(path(".done").exists() && !path("done").exists());
+        assert!(!path(".not yet").exists() && !path("not yet").exists());
         assert!(path(".forgotten").exists());
     }
 

@@ -99,3 +99,95 @@ fn stands_at(path: &Path, directory: DirectoryIdentity) -> io::Result<bool> {
 fn identity_of(metadata: &Metadata) -> DirectoryIdentity {
     DirectoryIdentity { device: metadata.dev(), inode: metadata.ino() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+    use tempfile::TempDir;
+    use windrow_core::job::PathBytes;
+
+    /// An output, with more in it.
+    fn output(more: &[&str]) -> TempDir {
+        let place = tempfile::tempdir().unwrap();
+        for name in ["_SUCCESS", "part-00000"].iter().chain(more) {
+            let path = place.path().join("out").join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        place
+    }
+
+    fn inside(place: &TempDir) -> Inside {
+        match inspect(&place.path().join("out")).unwrap() {
+            Occupant::Directory(inside) => inside,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_output_is_told_from_what_is_none() {
+        let place = output(&["part-00001", "_quarantine/map-00003"]);
+        let found = inside(&place);
+        assert!(found.has_success && found.stranger.is_none());
+        assert_eq!(found.files.len(), 4);
+        let part = fs::metadata(place.path().join("out/part-00001")).unwrap();
+        assert!(found.files.contains(&identity(&part)));
+        for stranger in ["notes", "part-00001/x", "_quarantine/notes", "part-1"] {
+            let found = inside(&output(&[stranger]));
+            let first = stranger.strip_suffix("/x").unwrap_or(stranger);
+            assert_eq!(found.stranger, Some(PathBytes::from(first)));
+            assert!(found.has_success, "whatever is found first");
+        }
+        let linked = output(&[]);
+        symlink("part-00000", linked.path().join("out/part-00001")).unwrap();
+        assert_eq!(inside(&linked).stranger, Some("part-00001".into()), "a link may lead anywhere");
+        let empty = tempfile::tempdir().unwrap();
+        fs::create_dir(empty.path().join("out")).unwrap();
+        let found = inside(&empty);
+        assert!(!found.has_success && found.stranger.is_none() && found.files.is_empty());
+    }
+
+    #[test]
+    fn what_is_no_directory_of_its_own_is_told() {
+        let place = output(&[]);
+        let at = |name: &str| inspect(&place.path().join(name)).unwrap();
+        symlink("out", place.path().join("link")).unwrap();
+        assert_eq!(at("link"), Occupant::NoDirectory);
+        assert_eq!(at("out/part-00000"), Occupant::NoDirectory);
+        assert_eq!([at("nothing"), at("out/part-00000/x")], [Occupant::Nothing, Occupant::Nothing]);
+        assert_eq!(inspect(Path::new("/proc")).unwrap(), Occupant::Mount);
+    }
+
+    #[test]
+    fn only_what_is_meant_is_exchanged_and_once() {
+        let place = output(&[]);
+        let (new, out) = (place.path().join("new"), place.path().join("out"));
+        fs::create_dir(&new).unwrap();
+        let old = inside(&place).identity;
+        let other = DirectoryIdentity { inode: old.inode + 1_000_000, ..old };
+        assert_eq!(exchange(&new, &out, other).unwrap(), FileAnswer::NotThere);
+        for _ in 0..2 {
+            assert_eq!(exchange(&new, &out, old).unwrap(), FileAnswer::Done);
+            assert!(new.join("part-00000").exists() && !out.join("part-00000").exists());
+        }
+        fs::remove_dir_all(&new).unwrap();
+        assert_eq!(exchange(&new, &out, old).unwrap(), FileAnswer::NotThere);
+    }
+
+    #[test]
+    fn only_what_is_meant_is_moved_and_once() {
+        let place = output(&[]);
+        let (aside, out) = (place.path().join("aside"), place.path().join("out"));
+        let old = inside(&place).identity;
+        let other = DirectoryIdentity { inode: old.inode + 1_000_000, ..old };
+        assert_eq!(relocate(&out, &aside, other).unwrap(), FileAnswer::NotThere);
+        for _ in 0..2 {
+            assert_eq!(relocate(&out, &aside, old).unwrap(), FileAnswer::Done);
+            assert!(aside.join("part-00000").exists() && !out.exists());
+        }
+        fs::create_dir(&out).unwrap();
+        let taken = relocate(&aside, &out, old).unwrap_err();
+        assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists, "nothing is replaced");
+    }
+}

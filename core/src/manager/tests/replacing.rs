@@ -282,3 +282,130 @@ fn what_a_job_puts_into_its_output_is_told_from_all_else() {
         assert!(!is_of_an_output(name.as_bytes(), false), "{name}");
     }
 }
+
+/// What a directory holds.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Held {
+    Old,
+    New,
+}
+
+/// Storage of three places: the output's, and two in staging.
+#[derive(Debug)]
+struct Storage {
+    out: Option<Held>,
+    whole: Option<Held>,
+    displaced: Option<Held>,
+    can_exchange: bool,
+}
+
+impl Storage {
+    /// Performs a request, as it is described.
+    fn perform(&mut self, line: &str) -> FileAnswer {
+        let old = Some(Held::Old);
+        let (there, not_there) = (FileAnswer::Done, FileAnswer::NotThere);
+        match line {
+            "file inspect out" => match self.out {
+                None => FileAnswer::Occupied(Occupant::Nothing),
+                Some(Held::Old) => occupied(old_output()),
+                Some(Held::New) => {
+                    occupied(Inside { identity: DirectoryIdentity { inode: 9, ..OLD }, ..old_output() })
+                }
+            },
+            "file exchange output out" if self.whole == old => there,
+            "file exchange output out" if self.out != old => not_there,
+            "file exchange output out" if !self.can_exchange => FileAnswer::NotSupported,
+            "file exchange output out" => {
+                core::mem::swap(&mut self.whole, &mut self.out);
+                there
+            }
+            "file relocate out displaced" => moved(&mut self.out, &mut self.displaced),
+            "file relocate displaced out" => moved(&mut self.displaced, &mut self.out),
+            "file rename output out" | "file rename output out again" => match (self.whole, self.out) {
+                (Some(_), Some(_)) => exists(),
+                (None, Some(_)) if line.ends_with("again") => there,
+                (None, _) => refused("No such file or directory"),
+                (Some(_), None) => {
+                    core::mem::swap(&mut self.whole, &mut self.out);
+                    there
+                }
+            },
+            "file remove STAGING" => {
+                (self.whole, self.displaced) = (None, None);
+                there
+            }
+            _ => there,
+        }
+    }
+
+    fn expect_one_or_the_other(&self) {
+        let is_aside = !self.can_exchange && self.displaced == Some(Held::Old);
+        assert!(self.out.is_some() || is_aside, "{self:?}");
+    }
+}
+
+fn moved(from: &mut Option<Held>, to: &mut Option<Held>) -> FileAnswer {
+    match (*from, *to) {
+        (_, Some(Held::Old)) => FileAnswer::Done,
+        (Some(Held::Old), None) => {
+            core::mem::swap(from, to);
+            FileAnswer::Done
+        }
+        (Some(Held::Old), Some(Held::New)) => exists(),
+        (_, _) => FileAnswer::NotThere,
+    }
+}
+
+/// A Manager that dies does so at one of these moments of the request or record that it is at.
+#[derive(Copy, Clone, Debug)]
+enum Death {
+    Before,
+    After,
+}
+
+proptest::proptest! {
+    #[test]
+    fn however_often_the_manager_dies_there_is_the_old_output_or_the_new_and_in_the_end_the_new(
+        can_exchange: bool,
+        deaths in proptest::collection::vec(
+            (0_usize..12, proptest::sample::select(vec![Death::Before, Death::After])), 0..6
+        ),
+    ) {
+        let mut stage = put_together();
+        let mut storage =
+            Storage { out: Some(Held::Old), whole: Some(Held::New), displaced: None, can_exchange };
+        let mut pending = vec![String::from("file inspect out")];
+        let mut deaths = deaths.into_iter();
+        let mut next = deaths.next();
+        while !matches!(stage.journal.last(), Some(Record::JobEnded { .. })) {
+            let death = match &mut next {
+                Some((0, death)) => Some(*death),
+                Some((steps, _)) => {
+                    *steps -= 1;
+                    None
+                }
+                None => None,
+            };
+            let request = if pending.is_empty() { None } else { Some(pending.remove(0)) };
+            let answer = match (&request, death) {
+                (Some(line), None | Some(Death::After)) => Some(storage.perform(line)),
+                (Some(_), Some(Death::Before)) | (None, _) => None,
+            };
+            storage.expect_one_or_the_other();
+            let mut lines;
+            if death.is_some() {
+                pending.clear();
+                next = deaths.next();
+                (stage, lines) = stage.next_life();
+            } else if let Some(answer) = answer {
+                lines = stage.answer(answer);
+            } else {
+                // Nobody else has to be waited for.
+                lines = stage.wait(10 * SECOND_US);
+            }
+            lines.extend(stage.settle());
+            pending.extend(lines.into_iter().filter(|line| line.starts_with("file ")));
+        }
+        assert_eq!((storage.out, storage.whole, storage.displaced), (Some(Held::New), None, None));
+    }
+}
