@@ -63,8 +63,8 @@ impl Errand {
         }
     }
 
-    /// Before anything runs: the output must not be there, or be one that may be replaced, the inputs must, and the staging directory is made, with
-    /// the nonce in it by which workers prove that they see it. Nothing is made before all that was looked for is found.
+    /// Before anything runs: the output must not be there, or be one that may be replaced, the inputs must, and the staging
+    /// directory is made, with the nonce in it by which workers prove that they see it. Nothing is made before all that was looked for is found.
     /// Where output is synced the directory's entries and its name are, too: no part in it could be safer.
     pub fn prepare(job: &Job) -> Errand {
         let JobSpecification { inputs, output, sync, .. } = &job.specification;

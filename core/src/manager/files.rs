@@ -104,14 +104,10 @@ pub enum FileAnswer {
     Failed(OsError),
 }
 
-/// Tells one directory from any other, wherever it is moved.
+/// Tells one directory from any other on its file system, wherever it is moved there: its inode's number. An output and its
+/// staging directory are on one file system, and the number of that may be another after a restart.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DirectoryIdentity {
-    /// The number of the device that it is on.
-    pub device: u64,
-    /// Its inode's number there.
-    pub inode: u64,
-}
+pub struct DirectoryIdentity(pub u64);
 
 /// What stands where an output is to go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -158,7 +158,7 @@ mod tests {
         assert_eq!(told(old_comes_in, &FileAnswer::Done), ["r/.s", "k/.s"]);
     }
 
-    const OLD: DirectoryIdentity = DirectoryIdentity { device: 1, inode: 2 };
+    const OLD: DirectoryIdentity = DirectoryIdentity(2);
 
     #[test]
     fn what_is_exchanged_goes_with_staging_unless_what_took_its_place_is_not_safe() {

@@ -99,8 +99,8 @@ pub fn when_an_output_appears(evidence: &Evidence<'_>, job: usize) -> Vec<Violat
     violations
 }
 
-/// Judges what stands where a job's output is to go that replaces another, as long as that is not seen.
-pub fn while_an_output_is_replaced(evidence: &Evidence<'_>, job: usize) -> Vec<Violation> {
+/// Judges a moment at which nothing stands where the output goes of a job that replaces another.
+pub fn while_an_output_is_missing(evidence: &Evidence<'_>, job: usize) -> Vec<Violation> {
     replaced::who_looks_finds_the_old_output_or_the_new(evidence, job).into_iter().collect()
 }
 

@@ -8,9 +8,6 @@ use windrow_core::manager::files::{
     DirectoryIdentity, FileAnswer, Inside, Occupant, SUCCESS, is_of_an_output,
 };
 
-/// All that is stored here is on one device.
-const DEVICE: u64 = 1;
-
 impl FileSystem {
     /// Lets it exchange directories, or not.
     #[must_use]
@@ -101,5 +98,5 @@ impl FileSystem {
 }
 
 fn identity_of(inode: Inode) -> DirectoryIdentity {
-    DirectoryIdentity { device: DEVICE, inode: inode.0 }
+    DirectoryIdentity(inode.0)
 }

@@ -68,13 +68,11 @@ impl<M: Machines> World<M> {
                     let setting = &self.scenario.jobs[job];
                     let is_seen = self.history.output_seen[job].is_some() || setting.output_is_taken();
                     let shared = &self.environment.shared;
-                    if is_seen || checker::shows_the_old_output(setting, shared) {
-                        continue;
-                    }
-                    if setting.overwrites.is_some() {
-                        self.judge(|evidence| checker::while_an_output_is_replaced(evidence, job));
-                    }
-                    if self.environment.shared.exists(&self.scenario.jobs[job].output) {
+                    if !shared.exists(&setting.output) {
+                        if setting.old_output().is_some() {
+                            self.judge(|evidence| checker::while_an_output_is_missing(evidence, job));
+                        }
+                    } else if !is_seen && !checker::shows_the_old_output(setting, shared) {
                         self.history.output_seen[job] = Some(self.environment.now());
                         self.judge(|evidence| checker::when_an_output_appears(evidence, job));
                     }

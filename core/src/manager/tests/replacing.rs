@@ -4,7 +4,7 @@ use super::*;
 use crate::failure::Unreplaceable;
 use crate::manager::files::{DirectoryIdentity, Inside, Occupant, is_of_an_output};
 
-const OLD: DirectoryIdentity = DirectoryIdentity { device: 1, inode: 7 };
+const OLD: DirectoryIdentity = DirectoryIdentity(7);
 
 fn overwriting() -> JobSpecification {
     JobSpecification { overwrites: true, ..specification(0) }
@@ -308,9 +308,7 @@ impl Storage {
             "file inspect out" => match self.out {
                 None => FileAnswer::Occupied(Occupant::Nothing),
                 Some(Held::Old) => occupied(old_output()),
-                Some(Held::New) => {
-                    occupied(Inside { identity: DirectoryIdentity { inode: 9, ..OLD }, ..old_output() })
-                }
+                Some(Held::New) => occupied(Inside { identity: DirectoryIdentity(9), ..old_output() }),
             },
             "file exchange output out" if self.whole == old => there,
             "file exchange output out" if self.out != old => not_there,
