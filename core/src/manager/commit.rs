@@ -1,7 +1,7 @@
 //! A job's files: owns the order in which its output is looked for, staged, published and cleaned up.
 //!
 //! An [`Errand`] is a row of requests to the file system, one under way at a time; its answers decide what comes next. It
-//! performs nothing and remembers nothing that is not in its row. The output appears by **one** rename of a directory
+//! performs nothing, and what it learns goes with it. The output appears by **one** rename of a directory
 //! that is whole by then, or not at all (Google paper, 3.3, "Semantics in the Presence of Failures", taken from single
 //! files to the whole output). What is different where it takes the place of another is in [`replace`](super::replace).
 
