@@ -1,5 +1,5 @@
-//! `--overwrite`: an output takes the place of an earlier one, whole, and only of one; whatever goes wrong, the old one is still
-//! there, or the new one is.
+//! `--overwrite`: an output takes the place of an earlier one, whole, and only of one; whatever goes wrong, the old one
+//! is still there, or the new one is.
 
 mod cluster;
 
@@ -219,7 +219,8 @@ fn with_plain_renames(command: &Command, killed_at: Option<u32>) -> Option<Comma
     Some(strace)
 }
 
-/// Of the thread that puts an output of one part in its place: the part is renamed, the old output goes, the new one comes.
+/// Of the thread that puts an output of one part in its place: the part is renamed, the old output goes, the new one
+/// comes.
 const NEW_OUTPUT_COMES: u32 = 3;
 
 #[test]

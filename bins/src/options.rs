@@ -101,10 +101,10 @@ pub struct JobOptions {
 
     /// Replace the output of an earlier job, should it be there
     ///
-    /// The old output stays as it is until the new one is whole and on the disk; then they are exchanged in one step, and the
-    /// old one is removed. A job that fails, or is given up, leaves it. Where the file system cannot exchange, there is for a
-    /// moment no output. Only a directory is replaced that a job has made, with _SUCCESS and nothing in it that is not of a
-    /// job, or an empty one: never a link, nor one that the job reads from.
+    /// The old output stays as it is until the new one is whole and on the disk; then they are exchanged in one step,
+    /// and the old one is removed. A job that fails, or is given up, leaves it. Where the file system cannot exchange,
+    /// there is for a moment no output. Only a directory is replaced that a job has made, with _SUCCESS and nothing in
+    /// it that is not of a job, or an empty one: never a link, nor one that the job reads from.
     #[arg(long)]
     pub overwrite: bool,
 

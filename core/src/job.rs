@@ -125,7 +125,8 @@ pub struct JobSpecification {
     pub has_side_effects: bool,
     /// Whether output files and directories are synced before the job counts as done.
     pub sync: bool,
-    /// Whether an output that is there is replaced, which takes `sync`: what was safe does not make room for what is not.
+    /// Whether an output that is there is replaced, which takes `sync`: what was safe does not make room for what is
+    /// not.
     pub overwrites: bool,
     /// Its weight beside other jobs.
     pub priority: Priority,

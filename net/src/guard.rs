@@ -107,8 +107,8 @@ impl GuardHandle {
         self.tell(REMOVE, path.as_os_str().as_bytes());
     }
 
-    /// Has a directory put back where it came from at this process's death, if nothing is there; unless it stays after all, what
-    /// holds it is removed.
+    /// Has a directory put back where it came from at this process's death, if nothing is there; unless it stays after
+    /// all, what holds it is removed.
     pub fn put_back(&self, path: &Path, to: &Path) {
         self.tell(PUT_BACK, &[path.as_os_str().as_bytes(), b"\0", to.as_os_str().as_bytes()].concat());
     }

@@ -63,9 +63,10 @@ impl Errand {
         }
     }
 
-    /// Before anything runs: the output must not be there, or be one that may be replaced, the inputs must, and the staging
-    /// directory is made, with the nonce in it by which workers prove that they see it. Nothing is made before all that was looked for is found.
-    /// Where output is synced the directory's entries and its name are, too: no part in it could be safer.
+    /// Before anything runs: the output must not be there, or be one that may be replaced, the inputs must, and the
+    /// staging directory is made, with the nonce in it by which workers prove that they see it. Nothing is made before
+    /// all that was looked for is found. Where output is synced the directory's entries and its name are, too: no part
+    /// in it could be safer.
     pub fn prepare(job: &Job) -> Errand {
         let JobSpecification { inputs, output, sync, .. } = &job.specification;
         let (staging, nonce) = (job.staging(), job.nonce.to_le_bytes().to_vec());
@@ -81,8 +82,8 @@ impl Errand {
         Errand::new(job, requests.into_iter().chain(syncs))
     }
 
-    /// Once every task is won: the winners' files take their names in one directory; then is looked at what it may replace.
-    /// `again` if an earlier life may have begun with it.
+    /// Once every task is won: the winners' files take their names in one directory; then is looked at what it may
+    /// replace. `again` if an earlier life may have begun with it.
     pub fn commit(job: &Job, again: bool) -> Errand {
         let sync = job.specification.sync;
         let (staging, whole) = (job.staging(), job.staging().whole());

@@ -53,8 +53,8 @@ pub enum FileRequest {
         again: bool,
     },
     /// Exchange two directories in one step, if the one that is to be replaced stands at `to` (`renameat2`,
-    /// `RENAME_EXCHANGE`): what is exchanged twice is as before. If that one stands at `from`, it counts as done. Answer:
-    /// `Done`, `NotThere` if it stands at neither, or `NotSupported`.
+    /// `RENAME_EXCHANGE`): what is exchanged twice is as before. If that one stands at `from`, it counts as done.
+    /// Answer: `Done`, `NotThere` if it stands at neither, or `NotSupported`.
     Exchange {
         /// What takes the place.
         from: PathBytes,
@@ -63,8 +63,8 @@ pub enum FileRequest {
         /// What is to be replaced.
         replaced: DirectoryIdentity,
     },
-    /// Rename a directory without replacing anything, if this one stands at `from`; whatever else does stays there. If it
-    /// stands at `to`, it counts as done. Answer: `Done`, or `NotThere` if it stands at neither.
+    /// Rename a directory without replacing anything, if this one stands at `from`; whatever else does stays there. If
+    /// it stands at `to`, it counts as done. Answer: `Done`, or `NotThere` if it stands at neither.
     Relocate {
         /// From where.
         from: PathBytes,
@@ -104,8 +104,8 @@ pub enum FileAnswer {
     Failed(OsError),
 }
 
-/// Tells one directory from any other on its file system, wherever it is moved there: its inode's number. An output and its
-/// staging directory are on one file system, and the number of that may be another after a restart.
+/// Tells one directory from any other on its file system, wherever it is moved there: its inode's number. An output and
+/// its staging directory are on one file system, and the number of that may be another after a restart.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DirectoryIdentity(pub u64);
 

@@ -8,7 +8,8 @@
 //!                    └─────JobFailing─────┴──────────────────────────┴───────▶ Failing ◀────────┘    └─JobEnded─▶ (report)
 //! ```
 //!
-//! `TaskWon`, `AttemptFailed`, `RecordSkipped` and `OutputRevoked` come only while Running, `JobDisplacing` while Publishing.
+//! `TaskWon`, `AttemptFailed`, `RecordSkipped` and `OutputRevoked` come only while Running, `JobDisplacing` while
+//! Publishing.
 
 use super::journal::Record;
 use super::replace::Replacing;

@@ -1,10 +1,11 @@
-//! Replacing an output that is there (`--overwrite`): owns what may be replaced, and the steps by which another takes its place.
+//! Replacing an output that is there (`--overwrite`): owns what may be replaced, and the steps by which another takes
+//! its place.
 //!
-//! Whoever looks finds the old output or the new one, whole: they are exchanged in one step. Where the file system has no such
-//! step the old one is moved into staging and the new one to its place: between the two there is none, and the next life
-//! finishes it, or, where the new one cannot have the place, the old one is put back. The old one is removed only once the new
-//! one is in its place for good. Which directory is replaced is in the journal before, and each step looks for that one first:
-//! what has been done is not done again, and what came there meanwhile is not replaced.
+//! Whoever looks finds the old output or the new one, whole: they are exchanged in one step. Where the file system has
+//! no such step the old one is moved into staging and the new one to its place: between the two there is none, and the
+//! next life finishes it, or, where the new one cannot have the place, the old one is put back. The old one is removed
+//! only once the new one is in its place for good. Which directory is replaced is in the journal before, and each step
+//! looks for that one first: what has been done is not done again, and what came there meanwhile is not replaced.
 
 use super::Manager;
 use super::files::{DirectoryIdentity, FileRequest, Inside, Occupant};
@@ -104,7 +105,8 @@ pub(super) fn expect_apart(
 }
 
 impl Manager {
-    /// Refuses a job whose output is that of an older one, if either replaces what is there: it would be in the other's way.
+    /// Refuses a job whose output is that of an older one, if either replaces what is there: it would be in the other's
+    /// way.
     pub(super) fn expect_output_of_its_own(&self, job: JobId) -> Result<(), Cause> {
         let JobSpecification { output, overwrites, .. } =
             &self.jobs.active(job).expect("the job is active").specification;

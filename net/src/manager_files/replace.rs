@@ -1,4 +1,5 @@
-//! What replaces an output that is there: owns how it is told what that is, and the two ways in which another takes its place.
+//! What replaces an output that is there: owns how it is told what that is, and the two ways in which another takes its
+//! place.
 
 use super::{is_absence, rename};
 use crate::disk::identity;

@@ -25,8 +25,8 @@ fn has_the_old_output(
     is_there && found.eq(files.iter().map(|file| (&file.path.0[own..], file.bytes.as_slice())))
 }
 
-/// Who reads an output that a job replaces finds the old one or the new one, at any moment; where the storage cannot exchange
-/// them, for a moment none, and then the old one is beside it.
+/// Who reads an output that a job replaces finds the old one or the new one, at any moment; where the storage cannot
+/// exchange them, for a moment none, and then the old one is beside it.
 pub fn who_looks_finds_the_old_output_or_the_new(evidence: &Evidence<'_>, job: usize) -> Option<Violation> {
     let setting = &evidence.scenario.jobs[job];
     let files = setting.old_output()?;

@@ -1,11 +1,11 @@
 //! What survives a loss of power: owns the durable tree, and every change since that no sync has made
 //! durable.
 //!
-//! As Unix promises and no more: a file's sync makes its contents durable, a directory's sync what entered
-//! and left it. No file has two names, so the tree is the one place of each inode, and a rename that survives
-//! is whole: the old name or the new one; of two that are exchanged, both. A change survives only with what it builds on
-//! ([`Change::builds_on`]), as in a journaling file system; all else survives or not on its own. Invariant:
-//! no two inodes have one place, and what is durable and not removed is reachable from the root once it was.
+//! As Unix promises and no more: a file's sync makes its contents durable, a directory's sync what entered and left it.
+//! No file has two names, so the tree is the one place of each inode, and a rename that survives is whole: the old name
+//! or the new one; of two that are exchanged, both. A change survives only with what it builds on
+//! ([`Change::builds_on`]), as in a journaling file system; all else survives or not on its own. Invariant: no two
+//! inodes have one place, and what is durable and not removed is reachable from the root once it was.
 
 use super::Inode;
 use crate::stream::{Ratio, Stream};
@@ -230,8 +230,8 @@ impl Medium {
         self.contents.retain(|inode, _| reachable(inode));
     }
 
-    /// Lets survive what surviving changes build on, and the first of an exchange with the second; whether the second of one has
-    /// come to survive by that.
+    /// Lets survive what surviving changes build on, and the first of an exchange with the second; whether the second
+    /// of one has come to survive by that.
     fn complete(&self, survives: &mut [bool]) -> bool {
         for (index, change) in self.changes.iter().enumerate().rev() {
             if survives[index] {

@@ -1,5 +1,5 @@
-//! Replacing a directory by another: owns what the shared storage tells of what is there, and the two ways in which another takes
-//! its place. Not every file system can exchange.
+//! Replacing a directory by another: owns what the shared storage tells of what is there, and the two ways in which
+//! another takes its place. Not every file system can exchange.
 
 use super::{Entry, FileSystem, Inode, error, inside};
 use windrow_core::failure::{OsError, OsErrorKind};
