@@ -46,7 +46,7 @@ impl Exit {
             Exit::Failed => "the job failed, a simulated world broke a promise, or bad arguments",
             Exit::BadInput => "bad input: not there, not readable, changed meanwhile",
             Exit::BadConfiguration => "bad configuration: address, port, directory, cluster, version",
-            Exit::OutputExists => "the output exists already, or is not one that --overwrite replaces",
+            Exit::OutputExists => "the output exists already, and is not replaced",
             Exit::Io => "input/output or network failed",
             Exit::Interrupted => "interrupted: the job was killed, or Ctrl-C or SIGTERM ended a command",
         }
