@@ -46,7 +46,7 @@ impl Exit {
             Exit::Failed => "the job failed, a simulated world broke a promise, or bad arguments",
             Exit::BadInput => "bad input: not there, not readable, changed meanwhile",
             Exit::BadConfiguration => "bad configuration: address, port, directory, cluster, version",
-            Exit::OutputExists => "the output exists already",
+            Exit::OutputExists => "the output exists already, and is not replaced",
             Exit::Io => "input/output or network failed",
             Exit::Interrupted => "interrupted: the job was killed, or Ctrl-C or SIGTERM ended a command",
         }
@@ -72,6 +72,7 @@ impl From<&Failure> for Exit {
             | Cause::InputChanged { .. }
             | Cause::TooManySplits { .. } => Exit::BadInput,
             Cause::OutputNotSynced { .. }
+            | Cause::OutputDisplaced { .. }
             | Cause::WorkDirectory { error: OsError { kind: OsErrorKind::NoSpace, text: _ }, .. } => Exit::Io,
             Cause::OutputUnwritable { error, .. }
             | Cause::StagingUnreadable { error, .. }
@@ -85,7 +86,7 @@ impl From<&Failure> for Exit {
             | Cause::NotWindrow { .. }
             | Cause::OtherVersion { .. }
             | Cause::OtherCluster { .. } => Exit::BadConfiguration,
-            Cause::OutputExists { .. } => Exit::OutputExists,
+            Cause::OutputExists { .. } | Cause::OutputNotReplaceable { .. } => Exit::OutputExists,
             Cause::ProgramPipe { .. }
             | Cause::RunCorrupt { .. }
             | Cause::RunUnfetchable { .. }

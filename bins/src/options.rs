@@ -92,12 +92,21 @@ pub struct JobOptions {
     #[arg(long = "input", short = 'i', value_name = "PATH", required = true, num_args = 1..)]
     pub inputs: Vec<PathBuf>,
 
-    /// The directory to make for the result; it must not exist yet
+    /// The directory to make for the result
     ///
     /// It appears once the job has succeeded, whole: part-00000 and so on, one for each reducer, and _SUCCESS. `-`
-    /// prints the parts to standard output, in `run` only.
+    /// prints the parts to standard output, in `run` only. One that is there is an error, unless --overwrite is given.
     #[arg(long, short = 'o', value_name = "PATH")]
     pub output: PathBuf,
+
+    /// Replace the output of an earlier job, should it be there
+    ///
+    /// The old output stays as it is until the new one is whole and on the disk; then they are exchanged in one step,
+    /// and the old one is removed. A job that fails, or is given up, leaves it. Where the file system cannot exchange,
+    /// there is for a moment no output. Only a directory is replaced that a job has made, with _SUCCESS and nothing in
+    /// it that is not of a job, or an empty one: never a link, nor one that the job reads from.
+    #[arg(long)]
+    pub overwrite: bool,
 
     /// The program that reads input and prints records
     ///

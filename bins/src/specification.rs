@@ -34,6 +34,9 @@ pub fn specification(
     let mapper = command_line("--mapper", &options.mapper)?;
     let reducer = options.reducer.as_ref().map(|text| command_line("--reducer", text)).transpose()?;
     check_reducers(options.reducers, reducer.is_some())?;
+    if options.overwrite && is_stream(&options.output) {
+        return Err(invalid("--overwrite has nothing to replace with --output -", "leave out --overwrite"));
+    }
     Ok(JobSpecification {
         name: name(options.name.as_deref(), &mapper)?,
         inputs: options
@@ -51,7 +54,9 @@ pub fn specification(
         accepts_nondeterminism: options.accept_nondeterminism,
         max_skipped_records: options.max_skipped_records,
         has_side_effects: options.side_effects,
-        sync,
+        // What was safe on the disk does not make room for what is not.
+        sync: sync || options.overwrite,
+        overwrites: options.overwrite,
         priority: Priority::Normal,
         task_timeout_us: u64::try_from(options.task_timeout.as_micros()).unwrap_or(u64::MAX),
     })

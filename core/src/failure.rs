@@ -157,6 +157,24 @@ pub enum Cause {
         path: PathBytes,
         /// Why not.
         error: OsError,
+        /// Where the output that it has replaced is kept, if there was one.
+        kept: Option<PathBytes>,
+    },
+    /// What is there is not replaced by the output.
+    OutputNotReplaceable {
+        /// The output.
+        path: PathBytes,
+        /// Why not.
+        why: Unreplaceable,
+    },
+    /// The output that was there has made room for another that could not take its place, and could not be put back.
+    OutputDisplaced {
+        /// The output.
+        path: PathBytes,
+        /// Where what was there is kept.
+        kept: PathBytes,
+        /// Why it could not be put back.
+        error: OsError,
     },
     /// The worker does not see the job's staging directory: the output is not on storage it shares.
     OutputNotShared {
@@ -371,6 +389,34 @@ pub enum Cause {
     },
 }
 
+/// Why something that stands where an output is to go is not replaced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Unreplaceable {
+    /// It is no directory, but a file, say, or a link.
+    NoDirectory,
+    /// Something is mounted on it.
+    Mount,
+    /// It does not say that it is a whole output of a job, and is not empty.
+    NoOutput,
+    /// There is something in it that no job has put there.
+    Holds {
+        /// Any such thing, by its path from there.
+        stranger: PathBytes,
+    },
+    /// The job reads what is in it.
+    HoldsInput {
+        /// The input.
+        input: PathBytes,
+    },
+    /// Another job is to have the same output.
+    IsOf {
+        /// Which.
+        job: JobId,
+    },
+    /// It came there while what it stands in place of was being replaced.
+    IsNew,
+}
+
 /// Whom an address was to belong to.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PeerKind {
@@ -378,6 +424,18 @@ pub enum PeerKind {
     Manager,
     /// A worker's shuffle port.
     Worker,
+}
+
+impl Cause {
+    /// Where something is kept that is its user's to look after: the only copy of it, perhaps.
+    pub fn kept(&self) -> Option<&PathBytes> {
+        match self {
+            Cause::OutputDisplaced { kept, .. } | Cause::OutputNotSynced { kept: Some(kept), .. } => {
+                Some(kept)
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Failure {

@@ -125,6 +125,9 @@ pub struct JobSpecification {
     pub has_side_effects: bool,
     /// Whether output files and directories are synced before the job counts as done.
     pub sync: bool,
+    /// Whether an output that is there is replaced, which takes `sync`: what was safe does not make room for what is
+    /// not.
+    pub overwrites: bool,
     /// Its weight beside other jobs.
     pub priority: Priority,
     /// For how long a program may neither read, write nor use the processor before its attempt is given up (Hadoop:
@@ -166,9 +169,14 @@ impl Staging {
         self.0.join(name)
     }
 
-    /// The directory that becomes the output.
+    /// The directory that becomes the output; where it was exchanged for one that was there, that one.
     pub fn whole(&self) -> PathBytes {
         self.0.join("output")
+    }
+
+    /// Where an output that was there waits for the new one to be in its place, if they cannot be exchanged.
+    pub fn displaced(&self) -> PathBytes {
+        self.0.join("displaced")
     }
 }
 
@@ -195,6 +203,7 @@ impl JobSpecification {
             max_skipped_records: self.max_skipped_records,
             has_side_effects: self.has_side_effects,
             sync: self.sync,
+            overwrites: self.overwrites,
             priority: self.priority,
             task_timeout_us: self.task_timeout_us,
         }

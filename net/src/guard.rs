@@ -9,9 +9,10 @@
 //! Never decides what belongs to its ward. Invariant: a group is forgotten before its number can belong to anybody else; a
 //! guard that may not have heard of it is ended.
 
+use crate::manager_files::rename;
 use rustix::net::{AddressFamily, SendFlags, Shutdown, SocketFlags, SocketType, send, shutdown, socketpair};
 use rustix::process::{Pid, Signal, getpid, kill_process, kill_process_group, test_kill_process_group};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -32,9 +33,11 @@ const GROUP_OVER: u8 = b'o';
 const NOT_SPAWNED: u8 = b'n';
 const REMOVE: u8 = b'r';
 const KEEP: u8 = b'k';
+/// Two paths follow, with a zero between them.
+const PUT_BACK: u8 = b'b';
 
-/// A word at the most: Linux knows no longer path.
-const WORD_BYTES_MAX: usize = 1 + 4_096;
+/// A word at the most: Linux knows no longer paths.
+const WORD_BYTES_MAX: usize = 1 + 4_096 + 1 + 4_096;
 
 /// How often, and with what pauses, is looked whether what was killed is gone, and tried to remove what others may write to.
 const TRIES: u32 = 100;
@@ -104,7 +107,13 @@ impl GuardHandle {
         self.tell(REMOVE, path.as_os_str().as_bytes());
     }
 
-    /// Has a directory kept after all, or forgotten.
+    /// Has a directory put back where it came from at this process's death, if nothing is there; unless it stays after
+    /// all, what holds it is removed.
+    pub fn put_back(&self, path: &Path, to: &Path) {
+        self.tell(PUT_BACK, &[path.as_os_str().as_bytes(), b"\0", to.as_os_str().as_bytes()].concat());
+    }
+
+    /// Has a directory kept where it is after all, or forgotten.
     pub fn keep(&self, path: &Path) {
         self.tell(KEEP, path.as_os_str().as_bytes());
     }
@@ -166,6 +175,8 @@ struct Remains {
     /// That of the program that is being started, or was last.
     last: Option<i32>,
     directories: BTreeSet<PathBuf>,
+    /// What is to be put back, and where.
+    displaced: BTreeMap<PathBuf, PathBuf>,
 }
 
 impl Remains {
@@ -188,7 +199,15 @@ impl Remains {
                 self.directories.insert(OsStr::from_bytes(what).into());
             }
             KEEP => {
-                self.directories.remove(Path::new(OsStr::from_bytes(what)));
+                let path = Path::new(OsStr::from_bytes(what));
+                self.directories.remove(path);
+                self.displaced.remove(path);
+            }
+            PUT_BACK => {
+                let mut paths =
+                    what.split(|byte| *byte == 0).map(|path| PathBuf::from(OsStr::from_bytes(path)));
+                let (Some(path), Some(to)) = (paths.next(), paths.next()) else { return };
+                self.displaced.insert(path, to);
             }
             other => panic!("a ward says {other}"),
         }
@@ -214,6 +233,13 @@ pub fn stand_guard(socket: OwnedFd) -> Vec<(PathBuf, io::Error)> {
     }
     for group in groups {
         again(|| test_kill_process_group(group).is_err());
+    }
+    for (path, to) in &remains.displaced {
+        // What came in its place keeps it; then it is a user's to look after.
+        let _ = rename(path, to);
+        if fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            remains.directories.extend(path.parent().map(PathBuf::from));
+        }
     }
     let mut left = Vec::new();
     for directory in remains.directories {
@@ -280,6 +306,29 @@ mod tests {
         assert!(!program.wait().unwrap().success());
         assert!(guard.join().unwrap().is_empty());
         assert!(!place.path().join("gone").exists() && place.path().join("kept").exists());
+    }
+
+    #[test]
+    fn what_was_moved_aside_is_put_back_where_nothing_has_come_in_its_place() {
+        let place = tempfile::tempdir().unwrap();
+        let path = |name: &str| place.path().join(name);
+        for name in [".free/old", ".taken/old", "taken", ".not yet/new"] {
+            fs::create_dir_all(path(name)).unwrap();
+            fs::write(path(name).join(name.replace('/', " ")), "").unwrap();
+        }
+        let (handle, theirs) = GuardHandle::heard();
+        for name in ["free", "taken", "not yet"] {
+            handle.put_back(&path(&format!(".{name}/old")), &path(name));
+        }
+        fs::create_dir(path(".forgotten")).unwrap();
+        handle.put_back(&path(".forgotten/old"), &path("forgotten"));
+        handle.keep(&path(".forgotten/old"));
+        drop(handle);
+        assert!(stand_guard(theirs).is_empty());
+        assert!(path("free/.free old").exists() && !path(".free").exists());
+        assert!(path("taken/taken").exists() && path(".taken/old/.taken old").exists(), "nothing is lost");
+        assert!(!path(".not yet").exists() && !path("not yet").exists());
+        assert!(path(".forgotten").exists());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod list_inputs;
 mod orphans;
+mod replace;
 
 use crate::disk::identity;
 use crate::guard::GuardHandle;
@@ -67,6 +68,22 @@ fn perform(request: FileRequest) -> FileAnswer {
             Err(error) if is_absence(&error) => return FileAnswer::Found(false),
             Err(error) => Err(error),
         },
+        FileRequest::Inspect { path } => match replace::inspect(as_path(&path)) {
+            Ok(occupant) => return FileAnswer::Occupied(occupant),
+            Err(error) => Err(error),
+        },
+        FileRequest::Exchange { from, to, replaced } => {
+            match replace::exchange(as_path(&from), as_path(&to), replaced) {
+                Ok(answer) => return answer,
+                Err(error) => Err(error),
+            }
+        }
+        FileRequest::Relocate { from, to, directory } => {
+            match replace::relocate(as_path(&from), as_path(&to), directory) {
+                Ok(answer) => return answer,
+                Err(error) => Err(error),
+            }
+        }
         FileRequest::CreateDirectory { path } => create_directory(as_path(&path)),
         FileRequest::WriteFile { path, contents, sync } => write_file(as_path(&path), &contents, sync),
         FileRequest::Rename { from, to, again } => {
@@ -105,7 +122,8 @@ fn write_file(path: &Path, contents: &[u8], sync: bool) -> io::Result<()> {
     if sync { file.sync_all() } else { Ok(()) }
 }
 
-fn rename(from: &Path, to: &Path) -> io::Result<()> {
+/// Renames without replacing anything.
+pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         // The file system does not know the flag: what appears between the look and the rename would be replaced.
         Err(Errno::INVAL | Errno::NOSYS) => match fs::symlink_metadata(to) {

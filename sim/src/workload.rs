@@ -1,8 +1,10 @@
 //! What users ask for: owns the jobs of a scenario with their input, generated from a seed.
 
 mod mistake;
+mod overwriting;
 
 pub use mistake::Mistake;
+pub use overwriting::Overwritten;
 
 use crate::disk::stored;
 use crate::operators::Attention;
@@ -84,6 +86,9 @@ pub struct JobSetting {
     pub max_skipped_records: u32,
     /// Whether output is synced.
     pub sync: bool,
+    /// Whether its output replaces what is there, and what that is; if it does, it is synced in any case.
+    #[serde(default)]
+    pub overwrites: Option<Overwritten>,
     /// Its weight beside other jobs.
     pub priority: Priority,
     /// For how long its programs may be silent; 0 for ever.
@@ -119,6 +124,11 @@ impl JobSetting {
         self.mistake.and_then(|mistake| mistake.forbidden(self))
     }
 
+    /// Whether its output is synced.
+    pub fn is_synced(&self) -> bool {
+        self.sync || self.overwrites.is_some()
+    }
+
     /// Whether something stands where its output is to go, so that none of its own can show.
     pub fn output_is_taken(&self) -> bool {
         self.mistake == Some(Mistake::OutputExists)
@@ -147,7 +157,8 @@ impl JobSetting {
             accepts_nondeterminism: self.accepts_nondeterminism,
             max_skipped_records: self.max_skipped_records,
             has_side_effects: false,
-            sync: self.sync,
+            sync: self.is_synced(),
+            overwrites: self.overwrites.is_some(),
             priority: self.priority,
             task_timeout_us: self.task_timeout_us,
         }
@@ -161,6 +172,7 @@ pub fn from_seed(seed: u64, kinds: &BTreeSet<FaultKind>) -> Vec<JobSetting> {
     let job = |index| {
         let mut job = job(seed, index, kinds);
         job.priority = *stream("priority of job", index).pick(&Priority::ALL);
+        job.overwrites = Overwritten::draw(&mut stream("what stands in the place of output", index));
         if kinds.contains(&FaultKind::Operators) {
             job.attention = Attention::draw(&mut stream("attention to job", index));
             // Who leaves a job that never ends could not give it up.
@@ -212,6 +224,7 @@ fn job(seed: u64, index: u64, kinds: &BTreeSet<FaultKind>) -> JobSetting {
         accepts_nondeterminism: false,
         max_skipped_records: 0,
         sync: stream.chance(Ratio::one_in(2)),
+        overwrites: None,
         priority: Priority::Normal,
         task_timeout_us: 0,
         mistake: None,

@@ -12,7 +12,7 @@ use windrow_core::ids::{
 };
 use windrow_core::job::{CommandLine, FileIdentity, InputFile, JobSpecification, PathBytes};
 use windrow_core::machine::{Action, Event, Machine, NetworkAction, NetworkEvent, Node};
-use windrow_core::manager::files::{FileAnswer, FileRequest};
+use windrow_core::manager::files::{FileAnswer, FileRequest, Occupant};
 use windrow_core::manager::jobs::Jobs;
 use windrow_core::manager::journal::format;
 use windrow_core::manager::{Manager, ManagerConfig, ManagerInput, ManagerRequest};
@@ -123,6 +123,7 @@ impl World {
                 let answer = match request {
                     FileRequest::ListInputs { .. } => FileAnswer::Listed(Ok(vec![input()])),
                     FileRequest::Find { .. } => FileAnswer::Found(false),
+                    FileRequest::Inspect { .. } => FileAnswer::Occupied(Occupant::Nothing),
                     _ => FileAnswer::Done,
                 };
                 self.files.push_back((operation, answer));

@@ -142,6 +142,8 @@ fn kind(cause: &Cause) -> &'static str {
         Cause::OutputExists { .. } => "output_exists",
         Cause::OutputUnwritable { .. } => "output_unwritable",
         Cause::OutputNotSynced { .. } => "output_not_synced",
+        Cause::OutputNotReplaceable { .. } => "output_not_replaceable",
+        Cause::OutputDisplaced { .. } => "output_displaced",
         Cause::OutputNotShared { .. } => "output_not_shared",
         Cause::StagingUnreadable { .. } => "staging_unreadable",
         Cause::Scratch { .. } | Cause::WorkDirectory { .. } => "work_directory",

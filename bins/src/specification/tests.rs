@@ -50,6 +50,7 @@ fn a_job_has_good_defaults() {
             max_skipped_records: 0,
             has_side_effects: false,
             sync: true,
+            overwrites: false,
             priority: Priority::Normal,
             task_timeout_us: 600_000_000,
         }
@@ -106,6 +107,23 @@ fn standard_streams_are_for_run_alone() {
     assert_eq!(output(dash, home, Some(&streams)).unwrap(), "/tmp/w/out".into());
     assert!(complaint(input(dash, home, None)).contains("use `windrow run`"));
     assert!(complaint(output(dash, home, None)).contains("use `windrow run`"));
+}
+
+#[test]
+fn what_replaces_an_output_is_synced() {
+    let options = |more: &[&str]| {
+        let words = ["windrow", "run", "-i", "in", "-m", "map", "-r", "red"].iter().chain(more);
+        let Command::Run(run) = Options::try_parse_from(words).expect("arguments are well-formed").command
+        else {
+            panic!("run was typed");
+        };
+        let streams = StandardStreams { input: "/tmp/w/in".into(), output: "/tmp/w/out".into() };
+        specification(&run.job, Path::new("/home/ada"), Some(&streams), false)
+    };
+    assert!(!options(&["-o", "out"]).unwrap().sync);
+    let replacing = options(&["-o", "out", "--overwrite"]).unwrap();
+    assert!(replacing.sync && replacing.overwrites);
+    assert!(complaint(options(&["-o", "-", "--overwrite"])).contains("--overwrite has nothing to replace"));
 }
 
 #[test]

@@ -58,6 +58,8 @@ impl Cause {
             | Cause::OutputExists { .. }
             | Cause::OutputUnwritable { .. }
             | Cause::OutputNotSynced { .. }
+            | Cause::OutputNotReplaceable { .. }
+            | Cause::OutputDisplaced { .. }
             | Cause::Cancelled
             | Cause::ManagerStopped
             | Cause::UnknownJob { .. }

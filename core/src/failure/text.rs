@@ -6,7 +6,7 @@
 mod remedy;
 mod status;
 
-use super::{Cause, Excerpt, Failure, InputRange, OsError, OsErrorKind, PeerKind};
+use super::{Cause, Excerpt, Failure, InputRange, OsError, OsErrorKind, PeerKind, Unreplaceable};
 use crate::ids::AttemptId;
 use crate::job::{Encoding, PathBytes, ProgramRole};
 use crate::limits::{EXCERPT_BYTES, SPLITS_MAX};
@@ -89,13 +89,24 @@ impl fmt::Display for Cause {
             Cause::OutputUnwritable { path, error } => {
                 write!(f, "the output cannot be written: `{}`: {error}", Shown(&path.0))
             }
-            Cause::OutputNotSynced { path, error } => {
+            Cause::OutputNotSynced { path, error, kept } => {
                 let path = Shown(&path.0);
                 write!(
                     f,
                     "output `{path}` is whole and in place, but may not outlive a power failure: {error}"
-                )
+                )?;
+                match kept {
+                    Some(kept) => write!(f, "; what it has replaced is kept as `{}`", Shown(&kept.0)),
+                    None => Ok(()),
+                }
             }
+            Cause::OutputNotReplaceable { path, why } => not_replaceable(f, path, why),
+            Cause::OutputDisplaced { path, kept, error } => write!(
+                f,
+                "output `{}` could not be replaced, and what was there could not be put back: {error}; it is kept as `{}`",
+                Shown(&path.0),
+                Shown(&kept.0)
+            ),
             Cause::OutputNotShared { path } => {
                 write!(
                     f,
@@ -229,6 +240,36 @@ fn there_are(known: &[String], others: u32) -> String {
         (1, 0) => format!("there is {}", names[0]),
         (_, 0) => format!("there are {}", names.join(", ")),
         (_, others) => format!("there are {} and {others} more", names.join(", ")),
+    }
+}
+
+/// Words [`Cause::OutputNotReplaceable`].
+fn not_replaceable(f: &mut fmt::Formatter<'_>, path: &PathBytes, why: &Unreplaceable) -> fmt::Result {
+    let path = Shown(&path.0);
+    match why {
+        Unreplaceable::NoDirectory => {
+            write!(f, "output `{path}` is not replaced: what is there is no directory")
+        }
+        Unreplaceable::Mount => write!(f, "output `{path}` is not replaced: something is mounted there"),
+        Unreplaceable::NoOutput => {
+            write!(
+                f,
+                "output `{path}` is not replaced: what is there is no output of a job, for it has no _SUCCESS"
+            )
+        }
+        Unreplaceable::Holds { stranger } => {
+            let stranger = Shown(&stranger.0);
+            write!(f, "output `{path}` is not replaced: there is `{stranger}` in it, which is not of a job")
+        }
+        Unreplaceable::HoldsInput { input } => {
+            write!(f, "output `{path}` is not replaced: the job's input `{}` is in it", Shown(&input.0))
+        }
+        Unreplaceable::IsOf { job } => {
+            write!(f, "output `{path}` is also that of job {job}, which has not ended")
+        }
+        Unreplaceable::IsNew => {
+            write!(f, "output `{path}` is not replaced: what is there came while it was being replaced")
+        }
     }
 }
 

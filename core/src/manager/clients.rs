@@ -221,6 +221,12 @@ fn validate(specification: &JobSpecification) -> Result<(), Cause> {
             &format!("use {SKIPPED_RECORDS_MAX} at the most; have the mapper bear what is wrong in more"),
         ));
     }
+    if specification.overwrites && !specification.sync {
+        return Err(invalid(
+            "an output that is not synced cannot replace one that is safe",
+            "have it synced",
+        ));
+    }
     if *split_bytes == 0 {
         return Err(invalid("splits cannot be of no bytes", "give a split size of at least 1 byte"));
     }

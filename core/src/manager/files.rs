@@ -3,7 +3,7 @@
 //! Each request is small, repeatable, and answered exactly once under its [`OperationId`](crate::ids::OperationId).
 
 use crate::failure::OsError;
-use crate::job::{InputFile, PathBytes};
+use crate::job::{FileIdentity, InputFile, PathBytes};
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,11 @@ pub enum FileRequest {
     },
     /// Tell whether a path is there, whatever it is. Answer: `Found`.
     Find {
+        /// Which.
+        path: PathBytes,
+    },
+    /// Tell what stands at a path, as far as it matters to who would replace it. Answer: `Occupied`.
+    Inspect {
         /// Which.
         path: PathBytes,
     },
@@ -47,6 +52,27 @@ pub enum FileRequest {
         /// Whether an earlier life of the Manager may have done it: then it counts as done if `to` is there and `from` is not.
         again: bool,
     },
+    /// Exchange two directories in one step, if the one that is to be replaced stands at `to` (`renameat2`,
+    /// `RENAME_EXCHANGE`): what is exchanged twice is as before. If that one stands at `from`, it counts as done.
+    /// Answer: `Done`, `NotThere` if it stands at neither, or `NotSupported`.
+    Exchange {
+        /// What takes the place.
+        from: PathBytes,
+        /// The place.
+        to: PathBytes,
+        /// What is to be replaced.
+        replaced: DirectoryIdentity,
+    },
+    /// Rename a directory without replacing anything, if this one stands at `from`; whatever else does stays there. If
+    /// it stands at `to`, it counts as done. Answer: `Done`, or `NotThere` if it stands at neither.
+    Relocate {
+        /// From where.
+        from: PathBytes,
+        /// To where.
+        to: PathBytes,
+        /// Which.
+        directory: DirectoryIdentity,
+    },
     /// Sync a directory's entries. Answer: `Done`.
     SyncDirectory {
         /// Which.
@@ -66,10 +92,67 @@ pub enum FileAnswer {
     Listed(Result<Vec<InputFile>, ListError>),
     /// Whether it is there.
     Found(bool),
+    /// What is there.
+    Occupied(Occupant),
     /// It is done.
     Done,
+    /// The directory that was meant is neither in its place nor where it would be by now.
+    NotThere,
+    /// The file system has no such operation.
+    NotSupported,
     /// It could not be done.
     Failed(OsError),
+}
+
+/// Tells one directory from any other on its file system, wherever it is moved there: its inode's number. An output and
+/// its staging directory are on one file system, and the number of that may be another after a restart.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirectoryIdentity(pub u64);
+
+/// What stands where an output is to go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Occupant {
+    /// Nothing.
+    Nothing,
+    /// A file, a link or anything else that is no directory.
+    NoDirectory,
+    /// A directory on which something is mounted.
+    Mount,
+    /// A directory.
+    Directory(Inside),
+}
+
+/// A directory that stands where an output is to go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inside {
+    /// Which.
+    pub identity: DirectoryIdentity,
+    /// Whether it says that it is whole.
+    pub has_success: bool,
+    /// Something in it that no job puts into its output, by its path from there: any, if there is more than one.
+    pub stranger: Option<PathBytes>,
+    /// The files in it, in any order; where there is a stranger perhaps not all.
+    pub files: Vec<FileIdentity>,
+}
+
+/// Says that the output it is in is whole.
+pub const SUCCESS: &str = "_SUCCESS";
+/// Holds the records that are left out of an output.
+pub const QUARANTINE: &str = "_quarantine";
+
+/// Whether a job puts such a thing into its output: a path from there.
+pub fn is_of_an_output(path: &[u8], is_directory: bool) -> bool {
+    let is_numbered = |name: &[u8], kind: &[u8]| {
+        let digits = name.strip_prefix(kind);
+        digits.is_some_and(|digits| digits.len() >= 5 && digits.iter().all(u8::is_ascii_digit))
+    };
+    if is_directory {
+        return path == QUARANTINE.as_bytes();
+    }
+    match path.iter().position(|byte| *byte == b'/') {
+        None => path == SUCCESS.as_bytes() || is_numbered(path, b"part-"),
+        Some(slash) => path[..slash] == *QUARANTINE.as_bytes() && is_numbered(&path[slash + 1..], b"map-"),
+    }
 }
 
 /// Why inputs could not be listed.

@@ -8,9 +8,11 @@
 //!                    └─────JobFailing─────┴──────────────────────────┴───────▶ Failing ◀────────┘    └─JobEnded─▶ (report)
 //! ```
 //!
-//! `TaskWon`, `AttemptFailed`, `RecordSkipped` and `OutputRevoked` come only while Running.
+//! `TaskWon`, `AttemptFailed`, `RecordSkipped` and `OutputRevoked` come only while Running, `JobDisplacing` while
+//! Publishing.
 
 use super::journal::Record;
+use super::replace::Replacing;
 use crate::data::digest::OutputDigest;
 use crate::failure::{Failure, InputRange};
 use crate::ids::{AttemptId, Epoch, Incarnation, JobId, SubmissionKey, TaskId};
@@ -71,6 +73,8 @@ pub struct Job {
     revoked: BTreeMap<u32, Revoked>,
     /// Maps that printed something else when they ran again.
     pub remade_differently: u32,
+    /// What its output takes the place of, once that is decided.
+    pub replacing: Option<Replacing>,
 }
 
 /// The winners of all tasks of one kind.
@@ -171,6 +175,7 @@ impl Jobs {
                         skipped: BTreeMap::new(),
                         revoked: BTreeMap::new(),
                         remade_differently: 0,
+                        replacing: None,
                     },
                 );
             }
@@ -221,10 +226,16 @@ impl Jobs {
                 assert!(job.is_won(), "a job commits when every deciding task is won");
                 job.phase = Phase::Committing;
             }
-            Record::JobPublishing { job } => {
+            Record::JobPublishing { job, replacing } => {
                 let job = self.active_mut(job);
                 assert_eq!(job.phase, Phase::Committing, "a job publishes what was put together");
                 job.phase = Phase::Publishing;
+                job.replacing = replacing.map(Replacing::by_exchange);
+            }
+            Record::JobDisplacing { job } => {
+                let job = self.active_mut(job);
+                assert_eq!(job.phase, Phase::Publishing, "only what is to be replaced is displaced");
+                job.replacing.as_mut().expect("there is something to replace").displace();
             }
             Record::JobFailing { job, failure } => {
                 let job = self.active_mut(job);
@@ -306,7 +317,8 @@ impl Jobs {
 
     /// The staging directories of jobs that have ended: they were removed, but the power may have failed since.
     pub fn ended_stagings(&self) -> impl Iterator<Item = (JobId, Staging)> {
-        self.ended.iter().map(|(id, ended)| (*id, Staging::beside(&ended.report.output, ended.nonce)))
+        let removed = self.ended.iter().filter(|(_, ended)| !keeps_staging(ended.report.failure.as_ref()));
+        removed.map(|(id, ended)| (*id, Staging::beside(&ended.report.output, ended.nonce)))
     }
 
     /// All jobs that are known, in the order of their numbers.
@@ -461,6 +473,11 @@ impl Job {
         self.specification.reducers == 0
     }
 
+    /// Whether its staging directory is not to be removed at its end.
+    pub fn keeps_staging(&self) -> bool {
+        keeps_staging(self.failure.as_ref())
+    }
+
     /// The directory of all that is not published yet.
     pub fn staging(&self) -> Staging {
         Staging::beside(&self.specification.output, self.nonce)
@@ -474,4 +491,9 @@ impl Job {
         }
         sum
     }
+}
+
+/// Whether a failure says that something of its user's lies in staging.
+fn keeps_staging(failure: Option<&Failure>) -> bool {
+    failure.is_some_and(|failure| failure.cause.kept().is_some())
 }

@@ -54,6 +54,7 @@ impl Manager {
             Stage::Preparing(errand) if errand.is_waiting_for(operation) => match errand.answer(answer) {
                 Progress::Next => self.ask_files(job),
                 Progress::Done(inputs) => self.planned(job, inputs),
+                Progress::NotSupported => unreachable!("nothing is exchanged"),
                 Progress::Failed(cause) => {
                     probe!("preparing fails");
                     self.fail_job(job, cause);
@@ -61,7 +62,12 @@ impl Manager {
             },
             Stage::Committing(errand) if errand.is_waiting_for(operation) => match errand.answer(answer) {
                 Progress::Next => self.ask_files(job),
-                Progress::Done(_) => self.publish(job),
+                Progress::Done(_) => {
+                    let replacing = errand.replaceable();
+                    self.record(Record::JobPublishing { job, replacing });
+                    self.put_in_place(job);
+                }
+                Progress::NotSupported => unreachable!("nothing is exchanged"),
                 Progress::Failed(cause) => {
                     probe!("committing fails");
                     self.begin_failing(job, Failure::new(cause));
@@ -70,6 +76,10 @@ impl Manager {
             Stage::Publishing(errand) if errand.is_waiting_for(operation) => match errand.answer(answer) {
                 Progress::Next => self.ask_files(job),
                 Progress::Done(_) => self.begin_ending(job),
+                Progress::NotSupported => {
+                    probe!("what is replaced cannot be exchanged");
+                    self.displace(job);
+                }
                 Progress::Failed(cause) => {
                     probe!("publishing fails");
                     self.begin_failing(job, Failure::new(cause));
@@ -78,6 +88,7 @@ impl Manager {
             Stage::Cleaning(errand) if errand.is_waiting_for(operation) => match errand.answer(answer) {
                 Progress::Next => self.ask_files(job),
                 Progress::Done(_) => self.end(job),
+                Progress::NotSupported => unreachable!("nothing is exchanged"),
                 Progress::Failed(cause) => {
                     tracing::warn!(%job, "staging could not be removed: {cause}");
                     self.end(job);
@@ -99,7 +110,8 @@ impl Manager {
     fn planned(&mut self, job: JobId, inputs: Vec<InputFile>) {
         let specification = &self.jobs.active(job).expect("the job is active").specification;
         let reducers = specification.reducers;
-        let plan = match super::plan::plan(inputs, specification.split_bytes) {
+        let plan = self.expect_output_of_its_own(job);
+        let plan = match plan.and_then(|()| super::plan::plan(inputs, specification.split_bytes)) {
             Ok(plan) => plan,
             Err(cause) => {
                 self.fail_job(job, cause);
@@ -131,11 +143,10 @@ impl Manager {
         self.ask_files(job);
     }
 
-    /// Puts what was put together in its place.
-    fn publish(&mut self, job: JobId) {
+    /// Puts what was put together in its place, in the way that the journal says.
+    pub(super) fn put_in_place(&mut self, job: JobId) {
         let errand = Errand::publish(self.jobs.active(job).expect("the job is active"), false);
         self.executions.get_mut(&job).expect("the job is active").stage = Stage::Publishing(errand);
-        self.record(Record::JobPublishing { job });
         self.ask_files(job);
     }
 
@@ -203,8 +214,11 @@ impl Manager {
             return;
         };
         if let Stage::Ending = execution.stage {
-            let errand = Errand::clean(self.jobs.active(job).expect("the job is active"));
-            execution.stage = Stage::Cleaning(errand);
+            let durable = self.jobs.active(job).expect("the job is active");
+            if durable.keeps_staging() {
+                return self.end(job);
+            }
+            execution.stage = Stage::Cleaning(Errand::clean(durable));
             self.ask_files(job);
         }
     }

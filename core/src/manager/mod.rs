@@ -20,6 +20,7 @@ mod peers;
 mod plan;
 mod recovery;
 mod registry;
+pub mod replace;
 mod reports;
 mod schedule;
 mod search;

@@ -1,7 +1,7 @@
 //! What a worker reports of a failure: owns the bounds of each part, so that the report fits a frame, whatever programs,
 //! paths and peers are called or have said.
 
-use crate::failure::{Cause, Failure, OsError};
+use crate::failure::{Cause, Failure, OsError, Unreplaceable};
 use crate::job::PathBytes;
 use crate::limits::{EXCERPT_BYTES, FAILURE_TEXT_BYTES_MAX, STDERR_TAIL_BYTES};
 use alloc::string::String;
@@ -41,13 +41,35 @@ pub(super) fn bound_cause(cause: &mut Cause) {
         | Cause::OutputNotShared { path } => bound_path(path),
         Cause::InputUnreadable { path, error }
         | Cause::OutputUnwritable { path, error }
-        | Cause::OutputNotSynced { path, error }
         | Cause::WorkDirectory { path, error }
         | Cause::Journal { path, error }
         | Cause::StagingUnreadable { path, error }
         | Cause::Scratch { path, error } => {
             bound_path(path);
             bound_error(error);
+        }
+        Cause::OutputNotSynced { path, error, kept } => {
+            bound_path(path);
+            bound_error(error);
+            kept.iter_mut().for_each(bound_path);
+        }
+        Cause::OutputDisplaced { path, kept, error } => {
+            bound_path(path);
+            bound_path(kept);
+            bound_error(error);
+        }
+        Cause::OutputNotReplaceable { path, why } => {
+            bound_path(path);
+            match why {
+                Unreplaceable::Holds { stranger: path } | Unreplaceable::HoldsInput { input: path } => {
+                    bound_path(path);
+                }
+                Unreplaceable::NoDirectory
+                | Unreplaceable::Mount
+                | Unreplaceable::NoOutput
+                | Unreplaceable::IsOf { job: _ }
+                | Unreplaceable::IsNew => {}
+            }
         }
         Cause::ProgramNotStarted { role: _, program, directory, error } => {
             bound_path(program);

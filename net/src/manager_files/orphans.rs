@@ -2,7 +2,7 @@
 //! remove then.
 //!
 //! Those are the staging directories, as long as nothing but staging is in them: what was moved into one from outside, or is
-//! just being moved out, may be a user's only copy, and stays.
+//! just being moved out, may be a user's only copy, and stays, or is put back.
 
 use crate::guard::GuardHandle;
 use crate::path::as_path;
@@ -15,11 +15,13 @@ pub(super) struct Orphans {
     guard: GuardHandle,
     /// Made by this Manager, and not removed yet; none is inside another.
     directories: BTreeSet<PathBuf>,
+    /// Where what came in from outside is, that the guard would put back.
+    displaced: BTreeSet<PathBuf>,
 }
 
 impl Orphans {
     pub(super) fn new(guard: GuardHandle) -> Orphans {
-        Orphans { guard, directories: BTreeSet::new() }
+        Orphans { guard, directories: BTreeSet::new(), displaced: BTreeSet::new() }
     }
 
     /// Performs a request, with the guard told before and after what it makes of directories.
@@ -47,19 +49,50 @@ impl Orphans {
                 }
                 answer
             }
+            FileRequest::Exchange { from, .. } => {
+                let Some(directory) = self.holder(from).cloned() else { return perform(request) };
+                self.guard.keep(&directory);
+                let answer = perform(request);
+                if answer == FileAnswer::Done {
+                    self.guard.remove_at_death(&directory);
+                }
+                answer
+            }
+            FileRequest::Relocate { from, to, .. } => {
+                let (source, target) = (self.holder(from).cloned(), self.holder(to).cloned());
+                source.iter().chain(&target).for_each(|directory| self.guard.keep(directory));
+                if target.is_some() {
+                    self.displaced.insert(as_path(to).into());
+                    self.guard.put_back(as_path(to), as_path(from));
+                }
+                perform(request)
+            }
+            FileRequest::SyncDirectory { path } => {
+                let path = as_path(path).to_owned();
+                let answer = perform(request);
+                if let FileAnswer::Failed(_) = answer {
+                    // What was exchanged for what is in it may be a user's only copy.
+                    let beside =
+                        self.directories.iter().filter(|directory| directory.parent() == Some(&path));
+                    beside.for_each(|directory| self.guard.keep(directory));
+                }
+                answer
+            }
             FileRequest::RemoveTree { path } => {
                 let path = as_path(path).to_owned();
                 let answer = perform(request);
                 if answer == FileAnswer::Done && self.directories.remove(&path) {
                     self.guard.keep(&path);
+                    let gone = self.displaced.extract_if(.., |displaced| displaced.starts_with(&path));
+                    gone.for_each(|displaced| self.guard.keep(&displaced));
                 }
                 answer
             }
             FileRequest::CreateDirectory { .. }
             | FileRequest::ListInputs { .. }
             | FileRequest::Find { .. }
-            | FileRequest::WriteFile { .. }
-            | FileRequest::SyncDirectory { .. } => perform(request),
+            | FileRequest::Inspect { .. }
+            | FileRequest::WriteFile { .. } => perform(request),
         }
     }
 
@@ -75,6 +108,7 @@ mod tests {
     use std::fs::File;
     use std::io::Read;
     use windrow_core::failure::{OsError, OsErrorKind};
+    use windrow_core::manager::files::DirectoryIdentity;
 
     fn create(path: &str) -> FileRequest {
         FileRequest::CreateDirectory { path: path.into() }
@@ -122,5 +156,26 @@ mod tests {
         assert_eq!(told(publish(), &failed), ["r/.s", "k/.s"]);
         let old_comes_in = [create("/.s"), rename("/out", "/.s/old")];
         assert_eq!(told(old_comes_in, &FileAnswer::Done), ["r/.s", "k/.s"]);
+    }
+
+    const OLD: DirectoryIdentity = DirectoryIdentity(2);
+
+    #[test]
+    fn what_is_exchanged_goes_with_staging_unless_what_took_its_place_is_not_safe() {
+        let exchange = FileRequest::Exchange { from: "/.s/output".into(), to: "/out".into(), replaced: OLD };
+        let requests = [create("/.s"), exchange.clone()];
+        assert_eq!(told(requests, &FileAnswer::Done), ["r/.s", "k/.s", "r/.s"]);
+        let failed = FileAnswer::Failed(OsError { kind: OsErrorKind::Other, text: String::new() });
+        let sync = FileRequest::SyncDirectory { path: "/".into() };
+        assert_eq!(told([create("/.s"), exchange, sync], &failed), ["r/.s", "k/.s", "k/.s"]);
+    }
+
+    #[test]
+    fn what_is_moved_aside_is_to_be_put_back_until_it_is_removed() {
+        let aside = FileRequest::Relocate { from: "/out".into(), to: "/.s/displaced".into(), directory: OLD };
+        let removed = FileRequest::RemoveTree { path: "/.s".into() };
+        let requests = [create("/.s"), aside, rename("/.s/output", "/out"), removed];
+        let expected = ["r/.s", "k/.s", "b/.s/displaced\0/out", "k/.s", "r/.s", "k/.s", "k/.s/displaced"];
+        assert_eq!(told(requests, &FileAnswer::Done), expected);
     }
 }

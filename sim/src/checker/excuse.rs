@@ -69,6 +69,7 @@ pub(super) fn for_failure(evidence: &Evidence<'_>, job: usize, cause: &Cause) ->
         }
         Cause::OutputUnwritable { .. }
         | Cause::OutputNotSynced { .. }
+        | Cause::OutputDisplaced { .. }
         | Cause::InputUnreadable { .. }
         | Cause::StagingUnreadable { .. }
             if evidence.storage_failed =>
@@ -138,6 +139,13 @@ fn is_out_of_service(evidence: &Evidence<'_>, job: usize) -> bool {
 
 /// Why what is visible of a job need not be whole.
 pub(super) fn for_a_torn_output(evidence: &Evidence<'_>, job: usize) -> Option<Excuse> {
-    let dark = evidence.struck.contains(&FaultKind::Blackout);
-    (dark && !evidence.scenario.jobs[job].sync).then_some(Excuse::NotSynced)
+    let (dark, setting) = (evidence.struck.contains(&FaultKind::Blackout), &evidence.scenario.jobs[job]);
+    // A sync that is tried again after it failed says that all is well: what was replaced goes, and the power then
+    // takes what took its place.
+    let is_deceived = evidence.storage_failed && setting.overwrites.is_some();
+    match (dark, setting.is_synced()) {
+        (true, false) => Some(Excuse::NotSynced),
+        (true, true) if is_deceived => Some(Excuse::StorageFailed),
+        (true, true) | (false, _) => None,
+    }
 }

@@ -2,7 +2,8 @@
 
 use super::due::Expected;
 use super::excuse;
-use super::{Evidence, Heard, Violation, due, end_of, lost_the_manager};
+use super::replaced::{self, shows_the_old_output};
+use super::{Evidence, Heard, Violation, due, ends, lost_the_manager};
 use crate::process::UserFunction;
 use crate::scenario::FaultKind;
 use crate::workload::{HOME, JobSetting};
@@ -10,7 +11,7 @@ use std::collections::BTreeSet;
 use windrow_core::client::ClientReport;
 use windrow_core::failure::Failure;
 use windrow_core::ids::JobId;
-use windrow_core::job::{JobReport, PathBytes};
+use windrow_core::job::PathBytes;
 
 /// Who finds an output may trust it, whenever he looks and whatever he was told: it is whole, and what the job means, byte
 /// for byte. (Exactly one attempt of each task is in it, or none.)
@@ -238,6 +239,7 @@ pub fn a_failure_can_be_read(evidence: &Evidence<'_>, job: usize) -> Option<Viol
 pub fn nothing_is_left_beside_the_output(evidence: &Evidence<'_>) -> Option<Violation> {
     let Evidence { scenario, shared, .. } = evidence;
     let root = PathBytes::from("/shared");
+    let kept = replaced::kept(evidence);
     let in_the_way: Vec<_> = scenario.jobs.iter().flat_map(JobSetting::stands_there).collect();
     let known = |path: &PathBytes| {
         let below = |directory: &PathBytes| path == directory || path.0.starts_with(&directory.join("").0);
@@ -247,6 +249,7 @@ pub fn nothing_is_left_beside_the_output(evidence: &Evidence<'_>) -> Option<Viol
                 job.files.first().map_or(job.inputs.first().cloned(), |file| Some(file.path.split_name()?.0));
             input || below(&job.output) || directory.as_ref() == Some(path)
         }) || path.0 == HOME.as_bytes()
+            || kept.iter().any(|kept| path == kept || path.0.starts_with(&kept.join("").0))
             || in_the_way.iter().any(|file| file.path == *path || file.path.0.starts_with(&path.join("").0))
     };
     let strange: Vec<PathBytes> = shared.tree(&root).into_iter().filter(|path| !known(path)).collect();
@@ -293,14 +296,11 @@ fn refusals<'a>(
     })
 }
 
-fn ends<'a>(evidence: &Evidence<'a>, job: usize) -> impl Iterator<Item = &'a JobReport> {
-    evidence.history.of_job(job, evidence.scenario).filter_map(|heard| end_of(&heard.reports))
-}
-
 /// Whether an output of the job can be seen.
 fn is_visible(evidence: &Evidence<'_>, job: usize) -> bool {
     let setting = &evidence.scenario.jobs[job];
-    !setting.output_is_taken() && evidence.shared.exists(&setting.output)
+    let is_there = !setting.output_is_taken() && evidence.shared.exists(&setting.output);
+    is_there && !shows_the_old_output(setting, evidence.shared)
 }
 
 /// Whether a program of the job fails by itself, or might.

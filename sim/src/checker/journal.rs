@@ -2,7 +2,7 @@
 
 use super::{Evidence, Violation, excuse};
 use windrow_core::client::ClientReport;
-use windrow_core::ids::TaskId;
+use windrow_core::ids::{JobId, TaskId};
 use windrow_core::job::Staging;
 use windrow_core::manager::jobs::Jobs;
 use windrow_core::manager::journal::Record;
@@ -51,15 +51,19 @@ fn is_answer_durable(answer: &Answer, journal: &[Vec<Record>]) -> bool {
     }
 }
 
-/// How many maps a job was divided into, if it was.
-pub(super) fn maps_of(evidence: &Evidence<'_>, job: usize) -> Option<usize> {
+/// What a job was accepted as, if it was.
+pub(super) fn accepted_as(evidence: &Evidence<'_>, job: usize) -> Option<JobId> {
     let output = &evidence.scenario.jobs[job].output;
-    let records = || evidence.journal.iter().flatten();
-    let accepted = records().find_map(|record| match record {
+    evidence.journal.iter().flatten().find_map(|record| match record {
         Record::JobAccepted { job, specification, .. } if specification.output == *output => Some(*job),
         _ => None,
-    })?;
-    records().find_map(|record| match record {
+    })
+}
+
+/// How many maps a job was divided into, if it was.
+pub(super) fn maps_of(evidence: &Evidence<'_>, job: usize) -> Option<usize> {
+    let accepted = accepted_as(evidence, job)?;
+    evidence.journal.iter().flatten().find_map(|record| match record {
         Record::JobPlanned { job, plan } if *job == accepted => Some(plan.splits.len()),
         _ => None,
     })
@@ -68,26 +72,9 @@ pub(super) fn maps_of(evidence: &Evidence<'_>, job: usize) -> Option<usize> {
 /// Who restarts a Manager has it find out what was decided: an output shows only after the journal says that it shall.
 pub fn an_output_is_decided_before_it_shows(evidence: &Evidence<'_>, job: usize) -> Option<Violation> {
     let output = &evidence.scenario.jobs[job].output;
-    let mut records = evidence.journal.iter().flatten();
-    let accepted = records.find_map(|record| match record {
-        Record::JobAccepted { job, specification, .. } if specification.output == *output => Some(*job),
-        Record::Snapshot(_)
-        | Record::EpochBegan { .. }
-        | Record::JobAccepted { .. }
-        | Record::JobPlanned { .. }
-        | Record::TaskWon { .. }
-        | Record::AttemptFailed { .. }
-        | Record::RecordSkipped { .. }
-        | Record::OutputRevoked { .. }
-        | Record::JobCommitting { .. }
-        | Record::JobPublishing { .. }
-        | Record::JobFailing { .. }
-        | Record::JobEnded { .. }
-        | Record::DrainBegan { .. }
-        | Record::DrainEnded { .. } => None,
-    });
+    let accepted = accepted_as(evidence, job);
     let is_decision =
-        |record: &Record| matches!(record, Record::JobPublishing { job } if Some(*job) == accepted);
+        |record: &Record| matches!(record, Record::JobPublishing { job, .. } if Some(*job) == accepted);
     let decided = evidence.journal.iter().flatten().any(is_decision);
     (!decided).then(|| {
         let detail = format!("{output} is there, and nothing in the journal says so");

@@ -9,6 +9,7 @@ pub mod history;
 mod job;
 mod journal;
 mod operators;
+mod replaced;
 mod rest;
 mod skipped;
 
@@ -17,6 +18,7 @@ pub use excuse::Excuse;
 pub use history::{Heard, History};
 pub use journal::{each_life_goes_on_where_the_last_one_ended, what_is_said_is_durable};
 pub use operators::Drained;
+pub use replaced::shows_the_old_output;
 pub use rest::WorkerAtRest;
 
 use crate::disk::FileSystem;
@@ -97,6 +99,11 @@ pub fn when_an_output_appears(evidence: &Evidence<'_>, job: usize) -> Vec<Violat
     violations
 }
 
+/// Judges a moment at which nothing stands where the output goes of a job that replaces another.
+pub fn while_an_output_is_missing(evidence: &Evidence<'_>, job: usize) -> Vec<Violation> {
+    replaced::who_looks_finds_the_old_output_or_the_new(evidence, job).into_iter().collect()
+}
+
 /// Judges a world in which every client has heard how its job ended, and which was left alone for a while since.
 pub fn at_rest(
     evidence: &Evidence<'_>,
@@ -109,6 +116,8 @@ pub fn at_rest(
         violations.extend(job::who_hears_of_success_finds_the_output(evidence, job));
         violations.extend(job::failures_are_the_programs_own(evidence, job));
         violations.extend(job::a_failed_job_shows_nothing(evidence, job));
+        violations.extend(replaced::who_looks_finds_the_old_output_or_the_new(evidence, job));
+        violations.extend(replaced::a_failed_job_leaves_what_was_there(evidence, job));
         violations.extend(job::a_mistake_is_not_glossed_over(evidence, job));
         violations.extend(job::one_key_is_one_job(evidence, job));
         violations.extend(job::an_end_is_final(evidence, job));
@@ -149,6 +158,11 @@ pub(crate) fn lost_the_manager(report: &ClientReport) -> bool {
         Cause::ConnectionLost { .. } | Cause::Unreachable { .. } => true,
         cause => matches!(cause, Cause::NotWindrow { violation, .. } if passing.contains(violation)),
     }
+}
+
+/// How a job ended, as each of its users heard it who did.
+fn ends<'a>(evidence: &Evidence<'a>, job: usize) -> impl Iterator<Item = &'a JobReport> {
+    evidence.history.of_job(job, evidence.scenario).filter_map(|heard| end_of(&heard.reports))
 }
 
 /// How a job ended, as its user heard it.

@@ -24,6 +24,13 @@ pub fn perform_file_request(files: &mut FileSystem, request: &FileRequest, now: 
             answer(files.write_file(path, contents, now).and_then(|()| files.sync_file(path)))
         }
         FileRequest::Rename { from, to, again } => answer(rename(files, from, to, *again)),
+        FileRequest::Inspect { path } => FileAnswer::Occupied(files.occupant(path)),
+        FileRequest::Exchange { from, to, replaced } => {
+            files.exchange(from, to, *replaced).unwrap_or_else(FileAnswer::Failed)
+        }
+        FileRequest::Relocate { from, to, directory } => {
+            files.relocate(from, to, *directory).unwrap_or_else(FileAnswer::Failed)
+        }
         FileRequest::SyncDirectory { path } => answer(files.sync_directory(path)),
         FileRequest::RemoveTree { path } => answer(files.remove_tree(path)),
     }

@@ -1,11 +1,11 @@
 //! What survives a loss of power: owns the durable tree, and every change since that no sync has made
 //! durable.
 //!
-//! As Unix promises and no more: a file's sync makes its contents durable, a directory's sync what entered
-//! and left it. No file has two names, so the tree is the one place of each inode, and a rename that survives
-//! is whole: the old name or the new one. A change survives only with what it builds on
-//! ([`Change::builds_on`]), as in a journaling file system; all else survives or not on its own. Invariant:
-//! no two inodes have one place, and what is durable and not removed is reachable from the root once it was.
+//! As Unix promises and no more: a file's sync makes its contents durable, a directory's sync what entered and left it.
+//! No file has two names, so the tree is the one place of each inode, and a rename that survives is whole: the old name
+//! or the new one; of two that are exchanged, both. A change survives only with what it builds on
+//! ([`Change::builds_on`]), as in a journaling file system; all else survives or not on its own. Invariant: no two
+//! inodes have one place, and what is durable and not removed is reachable from the root once it was.
 
 use super::Inode;
 use crate::stream::{Ratio, Stream};
@@ -53,6 +53,8 @@ struct Change {
     above: Vec<Inode>,
     /// A sync of it failed: no later one makes it durable.
     given_up: bool,
+    /// It survives with the next one, or neither does: two directories are exchanged.
+    with_next: bool,
 }
 
 /// The durable bytes of a file, and what was written since, in order.
@@ -88,7 +90,13 @@ impl Medium {
         if from.as_ref().zip(to.as_ref()).is_none_or(same_directory) {
             above.clear();
         }
-        self.changes.push(Change { inode, from, to, above, given_up: false });
+        self.changes.push(Change { inode, from, to, above, given_up: false, with_next: false });
+    }
+
+    /// Lets the last two moves be one: neither survives without the other.
+    pub fn join_the_last_two(&mut self) {
+        let count = self.changes.len();
+        self.changes[count - 2].with_next = true;
     }
 
     /// Takes note of a write.
@@ -222,8 +230,9 @@ impl Medium {
         self.contents.retain(|inode, _| reachable(inode));
     }
 
-    /// Makes the surviving changes durable, with what they build on; the others stay unsynced.
-    fn commit(&mut self, mut survives: Vec<bool>) {
+    /// Lets survive what surviving changes build on, and the first of an exchange with the second; whether the second
+    /// of one has come to survive by that.
+    fn complete(&self, survives: &mut [bool]) -> bool {
         for (index, change) in self.changes.iter().enumerate().rev() {
             if survives[index] {
                 for (survives, earlier) in survives.iter_mut().zip(&self.changes[..index]) {
@@ -231,6 +240,19 @@ impl Medium {
                 }
             }
         }
+        let mut has_grown = false;
+        for (index, change) in self.changes.iter().enumerate() {
+            if change.with_next && survives[index] && !survives[index + 1] {
+                (survives[index + 1], has_grown) = (true, true);
+            }
+        }
+        has_grown
+    }
+
+    /// Makes the surviving changes durable, with what they build on; the others stay unsynced.
+    fn commit(&mut self, mut survives: Vec<bool>) {
+        // What builds on the first of an exchange has the second survive, too, and what that builds on.
+        while self.complete(&mut survives) {}
         for (change, survives) in std::mem::take(&mut self.changes).into_iter().zip(survives) {
             match change.to {
                 _ if !survives => self.changes.push(change),

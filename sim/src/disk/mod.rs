@@ -14,6 +14,7 @@ mod other;
 mod partly;
 mod permission;
 mod power;
+mod replace;
 mod requests;
 
 pub use files::perform_file_request;
@@ -66,6 +67,8 @@ pub struct FileSystem {
     /// What may not be read, or not written into.
     forbidden: BTreeSet<Vec<u8>>,
     faults: Faults,
+    /// Whether one directory can take the place of another in one step.
+    can_exchange: bool,
     /// What would be left without power; `None` where power is never lost.
     medium: Option<Medium>,
 }
@@ -110,6 +113,7 @@ impl FileSystem {
             inodes: ROOT.0,
             forbidden: BTreeSet::new(),
             faults: Faults::default(),
+            can_exchange: true,
             medium: volatile.then(Medium::default),
         }
     }
@@ -380,6 +384,15 @@ impl FileSystem {
         let above = to.map_or_else(Vec::new, |path| self.above(path));
         if let Some(medium) = &mut self.medium {
             medium.moved(inode, from_place, to_place, above);
+        }
+    }
+
+    /// Tells the medium of two directories that are about to take each other's place, of which one is to be replaced.
+    fn note_exchange(&mut self, old: (Inode, &PathBytes), new: (Inode, &PathBytes)) {
+        self.note(old.0, Some(old.1), Some(new.1));
+        self.note(new.0, Some(new.1), Some(old.1));
+        if let Some(medium) = &mut self.medium {
+            medium.join_the_last_two();
         }
     }
 

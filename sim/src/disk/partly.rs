@@ -35,9 +35,11 @@ pub fn is_durable_file_request(request: &FileRequest) -> bool {
         FileRequest::CreateDirectory { .. }
         | FileRequest::WriteFile { .. }
         | FileRequest::Rename { .. }
+        | FileRequest::Exchange { .. }
+        | FileRequest::Relocate { .. }
         | FileRequest::SyncDirectory { .. }
         | FileRequest::RemoveTree { .. } => true,
-        FileRequest::ListInputs { .. } | FileRequest::Find { .. } => false,
+        FileRequest::ListInputs { .. } | FileRequest::Find { .. } | FileRequest::Inspect { .. } => false,
     }
 }
 
@@ -110,6 +112,8 @@ pub fn perform_file_request_partly(
         }
         FileRequest::CreateDirectory { .. }
         | FileRequest::Rename { .. }
+        | FileRequest::Exchange { .. }
+        | FileRequest::Relocate { .. }
         | FileRequest::SyncDirectory { .. }
             if !happens(stream) =>
         {
@@ -117,8 +121,10 @@ pub fn perform_file_request_partly(
         }
         FileRequest::CreateDirectory { path } => files.create_directory(path),
         FileRequest::Rename { from, to, again: _ } => files.rename(from, to),
+        FileRequest::Exchange { from, to, replaced } => files.exchange(from, to, *replaced).map(|_| ()),
+        FileRequest::Relocate { from, to, directory } => files.relocate(from, to, *directory).map(|_| ()),
         FileRequest::SyncDirectory { path } => files.sync_directory(path),
-        FileRequest::ListInputs { .. } | FileRequest::Find { .. } => Ok(()),
+        FileRequest::ListInputs { .. } | FileRequest::Find { .. } | FileRequest::Inspect { .. } => Ok(()),
     };
 }
 

@@ -3,6 +3,7 @@
 mod durability;
 mod faults;
 mod partly;
+mod replacing;
 mod surviving;
 
 use super::*;

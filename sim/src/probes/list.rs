@@ -69,6 +69,7 @@ pub const ALL: &[Probe] = &[
     within_reach("preparing fails"),
     within_reach("committing fails"),
     within_reach("publishing fails"),
+    within_reach("what is replaced cannot be exchanged"),
     within_reach("a job fails while its preparation is under way"),
     within_reach("a job waits for its attempts to end"),
     // core/src/manager/liveness.rs

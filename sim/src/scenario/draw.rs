@@ -48,6 +48,7 @@ impl Scenario {
             seed,
             network: network(seed),
             manager,
+            can_exchange: !Stream::new(seed, "storage").chance(Ratio::one_in(3)),
             workers,
             jobs: workload::from_seed(seed, &kinds),
             capable,

@@ -81,6 +81,9 @@ pub struct Scenario {
     pub network: NetworkSetting,
     /// The Manager.
     pub manager: ManagerSetting,
+    /// Whether the storage that all see can exchange one directory for another in one step.
+    #[serde(default = "yes")]
+    pub can_exchange: bool,
     /// The workers; at least one.
     pub workers: Vec<WorkerSetting>,
     /// The jobs, each with a client of its own.
@@ -95,6 +98,10 @@ pub struct Scenario {
     pub drains: Vec<DrainSetting>,
     /// What goes wrong, in no particular order.
     pub faults: Vec<PlannedFault>,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 impl Scenario {

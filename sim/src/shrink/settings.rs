@@ -54,6 +54,7 @@ pub(super) fn calm(scenario: &Scenario) -> Vec<Edit> {
             calm_manager(&mut scenario.manager);
             scenario.workers.iter_mut().for_each(calm_worker);
         }),
+        Box::new(|scenario| scenario.can_exchange = true),
         Box::new(|scenario| scenario.network = CALM),
         Box::new(|scenario| scenario.network.latency = CALM.latency),
         Box::new(|scenario| scenario.network.jitter = CALM.jitter),
@@ -135,7 +136,7 @@ pub(super) fn kinds(scenario: &Scenario) -> Vec<Edit> {
 }
 
 /// Plainer jobs. Only what words were counted for is summed: nothing else has numbers.
-const JOBS: [fn(&mut JobSetting); 21] = [
+const JOBS: [fn(&mut JobSetting); 22] = [
     |job| job.attention = Attention::default(),
     |job| job.attention.wait_after_us = None,
     |job| job.attention.kill_after_us = None,
@@ -166,6 +167,7 @@ const JOBS: [fn(&mut JobSetting); 21] = [
     |job| job.accepts_nondeterminism = false,
     |job| job.max_skipped_records = 0,
     |job| job.sync = false,
+    |job| job.overwrites = None,
     name_the_directory,
 ];
 

@@ -71,6 +71,7 @@ fn oddity(scenario: &Scenario) -> u64 {
     let sorts = scenario.workers.iter().filter(|worker| worker.sort_bytes != PLAIN_SORT_BYTES).count();
     numbers
         + odd(!manager.keeps_jobs)
+        + odd(!scenario.can_exchange)
         + 5 * odd(manager.snapshot_after_bytes != PLAIN_SNAPSHOT_AFTER_BYTES)
         + 20 * odd((manager.heartbeat_us, manager.lease_us) != PLAIN_HEARTBEAT_AND_LEASE_US)
         + clocks
@@ -104,6 +105,7 @@ fn of_job(job: &JobSetting) -> u64 {
         job.again_after_us.is_some(),
         job.is_impatient(),
         job.mistake.is_some(),
+        job.overwrites.is_some(),
         job.task_timeout_us > 0,
     ];
     let attention =

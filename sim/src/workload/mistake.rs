@@ -6,7 +6,7 @@
 
 use super::{InputText, JobSetting};
 use serde::{Deserialize, Serialize};
-use windrow_core::failure::{Cause, OsErrorKind};
+use windrow_core::failure::{Cause, OsErrorKind, Unreplaceable};
 use windrow_core::job::{CommandLine, JobSpecification, PathBytes};
 use windrow_core::limits::{
     FRAME_BYTES_MAX, NAME_BYTES_MAX, PATH_BYTES_MAX, REDUCERS_MAX, SPECIFICATION_BYTES_MAX, SPLITS_MAX,
@@ -62,7 +62,7 @@ mistakes! {
     EmptySplits,
     /// The output is the root directory.
     RootOutput,
-    /// The output is there already.
+    /// The output is there already, and none that may be replaced.
     OutputExists,
     /// The directory that is to hold the output is not there.
     OutputNowhere,
@@ -178,7 +178,10 @@ impl Mistake {
             | Mistake::TooManyReducers
             | Mistake::EmptySplits
             | Mistake::RootOutput => matches!(cause, Cause::Invalid { .. }),
-            Mistake::OutputExists => matches!(cause, Cause::OutputExists { .. }),
+            Mistake::OutputExists => matches!(
+                cause,
+                Cause::OutputExists { .. } | Cause::OutputNotReplaceable { why: Unreplaceable::NoOutput, .. }
+            ),
             Mistake::OutputNowhere => output(OsErrorKind::NotFound),
             Mistake::OutputBelowFile => output(OsErrorKind::NotADirectory),
             Mistake::ForbiddenOutput => output(OsErrorKind::PermissionDenied),

@@ -67,7 +67,12 @@ impl<M: Machines> World<M> {
                 for job in 0..self.scenario.jobs.len() {
                     let setting = &self.scenario.jobs[job];
                     let is_seen = self.history.output_seen[job].is_some() || setting.output_is_taken();
-                    if !is_seen && self.environment.shared.exists(&setting.output) {
+                    let shared = &self.environment.shared;
+                    if !shared.exists(&setting.output) {
+                        if setting.old_output().is_some() {
+                            self.judge(|evidence| checker::while_an_output_is_missing(evidence, job));
+                        }
+                    } else if !is_seen && !checker::shows_the_old_output(setting, shared) {
                         self.history.output_seen[job] = Some(self.environment.now());
                         self.judge(|evidence| checker::when_an_output_appears(evidence, job));
                     }

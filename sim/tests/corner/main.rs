@@ -19,12 +19,28 @@ const BACK_US: u64 = 50 * MILLISECOND_US;
 /// fault at every trigger. The others have every third: each host crashes everywhere, but says farewell in turn.
 fn disturb(what: &str, triggers: impl Fn(&Moments) -> Vec<Trigger>, faults: &[Fault]) {
     for (reducers, share) in [(0, 3), (1, 1), (2, 3)] {
-        let moments = Moments::of_job(reducers);
-        let struck = moments.disturb(schedules(&triggers(&moments), faults, share));
-        // Said even where the output of tests that pass is kept back.
-        writeln!(std::io::stdout(), "{what}, {reducers} reduces: {struck} schedules")
-            .expect("somebody reads it");
-        assert!(struck > 100, "hardly anything was disturbed");
+        let moments = Moments::of(smallest::scenario(reducers));
+        say(
+            &format!("{what}, {reducers} reduces"),
+            moments.disturb(schedules(&triggers(&moments), faults, share)),
+        );
+    }
+}
+
+fn say(what: &str, struck: u64) {
+    // Said even where the output of tests that pass is kept back.
+    writeln!(std::io::stdout(), "{what}: {struck} schedules").expect("somebody reads it");
+    assert!(struck > 100, "hardly anything was disturbed");
+}
+
+/// Has a job replace an output, in each of the two ways, while every fault strikes at every write of the Manager's.
+fn disturb_replacing(what: &str, faults: &[Fault]) {
+    for can_exchange in [true, false] {
+        let moments = Moments::of(smallest::replacing(can_exchange));
+        let mut triggers = moments.writes();
+        triggers.retain(|trigger| matches!(trigger, Trigger::Write { host: Host::Manager, .. }));
+        let way = if can_exchange { "exchanged" } else { "displaced" };
+        say(&format!("{what}, an output is {way}"), moments.disturb(schedules(&triggers, faults, 1)));
     }
 }
 
@@ -70,6 +86,18 @@ fn a_crash_at_any_message_breaks_no_promise() {
 #[test]
 fn a_loss_of_power_at_any_moment_breaks_no_promise() {
     disturb("a loss of power", Moments::all, &blackouts());
+}
+
+#[test]
+fn a_crash_while_an_output_is_replaced_leaves_the_old_one_or_the_new() {
+    let mut faults = crashes();
+    faults.retain(|fault| matches!(fault, Fault::Crash { host: Host::Manager, .. }));
+    disturb_replacing("a crash", &faults);
+}
+
+#[test]
+fn a_loss_of_power_while_an_output_is_replaced_leaves_the_old_one_or_the_new() {
+    disturb_replacing("a loss of power", &blackouts());
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! Schedules of one fault each: owns the moments of an undisturbed run, and the runs with a fault at one of them.
 
-use crate::smallest;
 use sim::names::Host;
 use sim::network::MessageKind;
 use sim::scenario::{Fault, Moment, PlannedFault, Scenario, Trigger};
@@ -18,9 +17,8 @@ pub struct Moments {
 }
 
 impl Moments {
-    /// Those of the smallest job with so many reduces, before its client has heard the end.
-    pub fn of_job(reducers: u32) -> Moments {
-        let scenario = smallest::scenario(reducers);
+    /// Those of a scenario with one job in which nothing goes wrong, before its client has heard the end.
+    pub fn of(scenario: Scenario) -> Moments {
         let (sender, sights) = mpsc::channel();
         let observer: sim::show::Observer = Box::new(move |sight| sender.send(sight).expect("it is read"));
         let outcome = sim::run(scenario.clone(), Watch { transcript: None, observer: Some(observer) });

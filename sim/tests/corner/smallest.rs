@@ -7,7 +7,7 @@ use sim::operators::Attention;
 use sim::process::UserFunction;
 use sim::scenario::{ManagerSetting, Pace, Scenario, WorkerSetting};
 use sim::stream::Span;
-use sim::workload::{InputText, JobSetting, PATIENCE_US};
+use sim::workload::{InputText, JobSetting, Overwritten, PATIENCE_US};
 use windrow_core::job::Priority;
 use windrow_core::time::{MILLISECOND_US, SECOND_US};
 
@@ -37,6 +37,7 @@ pub fn scenario(reducers: u32) -> Scenario {
             snapshot_after_bytes: 1 << 20,
             keeps_jobs: true,
         },
+        can_exchange: true,
         workers: vec![worker.clone(), worker],
         jobs: vec![job(reducers)],
         capable: 0,
@@ -44,6 +45,13 @@ pub fn scenario(reducers: u32) -> Scenario {
         drains: Vec::new(),
         faults: Vec::new(),
     }
+}
+
+/// Likewise with one reduce, and with the output of an earlier job in the place of its own.
+pub fn replacing(can_exchange: bool) -> Scenario {
+    let mut scenario = Scenario { can_exchange, ..scenario(1) };
+    scenario.jobs[0].overwrites = Some(Overwritten::Output);
+    scenario
 }
 
 fn job(reducers: u32) -> JobSetting {
@@ -68,6 +76,7 @@ fn job(reducers: u32) -> JobSetting {
         accepts_nondeterminism: false,
         max_skipped_records: 0,
         sync: true,
+        overwrites: None,
         priority: Priority::Normal,
         task_timeout_us: 0,
         mistake: None,

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use sim::operators::Attention;
 use sim::process::UserFunction;
 use sim::stream::Ratio;
-use sim::workload::{InputText, JobSetting, Mistake, PATIENCE_US, longest_nap_us};
+use sim::workload::{InputText, JobSetting, Mistake, Overwritten, PATIENCE_US, longest_nap_us};
 use windrow_core::failure::{ExitStatus, OsErrorKind};
 use windrow_core::job::{PathBytes, Priority};
 use windrow_core::limits::TASK_TIMEOUT_US_MIN;
@@ -30,13 +30,14 @@ pub fn jobs() -> impl Strategy<Value = JobSetting> {
     let task_timeout_us = prop_oneof![1 => Just(0), 1 => TASK_TIMEOUT_US_MIN..2 * TASK_TIMEOUT_US_MIN];
     let times = ((beginning_us(), rarely(), rarely(), attention), task_timeout_us);
     let data = (vec(text(), 0..4), naming, 1_u64..100);
-    (times, data, functions(), 0_u32..4, any::<bool>(), mistakes(), 0_u32..4).prop_map(
+    let sync = (any::<bool>(), overwritten());
+    (times, data, functions(), 0_u32..4, sync, mistakes(), 0_u32..4).prop_map(
         |(
             (times, task_timeout_us),
             (texts, naming, split_bytes),
             (mapper, reducer),
             reducers,
-            sync,
+            (sync, overwrites),
             mistake,
             skipped,
         )| {
@@ -67,6 +68,7 @@ pub fn jobs() -> impl Strategy<Value = JobSetting> {
                 accepts_nondeterminism: false,
                 max_skipped_records: skipped,
                 sync,
+                overwrites,
                 priority: Priority::Normal,
                 task_timeout_us,
                 mistake,
@@ -84,6 +86,10 @@ pub fn jobs() -> impl Strategy<Value = JobSetting> {
 
 fn mistakes() -> impl Strategy<Value = Option<Mistake>> {
     prop_oneof![9 => Just(None), 1 => proptest::sample::select(Mistake::ALL).prop_map(Some)]
+}
+
+fn overwritten() -> impl Strategy<Value = Option<Overwritten>> {
+    prop_oneof![2 => Just(None), 1 => proptest::sample::select(Overwritten::ALL).prop_map(Some)]
 }
 
 fn rarely() -> impl Strategy<Value = Option<u64>> {

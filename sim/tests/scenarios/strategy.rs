@@ -29,17 +29,19 @@ impl fmt::Debug for Case {
 
 /// Small scenarios with faults of every kind and every trigger.
 pub fn scenarios() -> impl Strategy<Value = Case> {
-    let cluster = (network(), manager(), vec(worker(), 1..=usize::from(WORKERS_MAX)), 0..WORKERS_MAX);
+    let workers = (vec(worker(), 1..=usize::from(WORKERS_MAX)), 0..WORKERS_MAX);
+    let cluster = (network(), manager(), workers, any::<bool>());
     let load =
         (vec(jobs(), 0..=usize::from(JOBS_MAX)), vec(planned_faults(), 0..9), SECOND_US..8 * SECOND_US);
     (any::<u64>(), cluster, load).prop_map(|(seed, cluster, (jobs, faults, heal_us))| {
-        let (network, manager, workers, capable) = cluster;
+        let (network, manager, (workers, capable), can_exchange) = cluster;
         let capable = capable % workers.len() as u16;
         let jobs = jobs.into_iter().enumerate().map(|(index, job)| apart(job, index)).collect();
         let quiet = Scenario {
             seed,
             network,
             manager,
+            can_exchange,
             workers,
             jobs,
             capable,

@@ -1,7 +1,7 @@
 //! What to do about a failure: owns one piece of advice for each cause, and only advice that is true of it.
 
 use super::{is_path, is_pattern};
-use crate::failure::{Cause, ExitStatus, Failure, InputRange, OsErrorKind, PeerKind};
+use crate::failure::{Cause, ExitStatus, Failure, InputRange, OsErrorKind, PeerKind, Unreplaceable};
 use crate::job::{Encoding, PathBytes, ProgramRole};
 use crate::limits::REPORTS_KEPT;
 use crate::shown::{Quoted, Shown};
@@ -100,11 +100,19 @@ impl Cause {
                     .into(),
             ),
             Cause::TooManySplits { .. } => Some("give a greater --split-size".into()),
-            Cause::OutputExists { .. } => Some("remove it, or choose another --output".into()),
+            Cause::OutputExists { .. } => {
+                Some("have it replaced by --overwrite, remove it, or choose another --output".into())
+            }
             Cause::OutputUnwritable { path, error } => Some(unwritable(path, error.kind)),
             Cause::OutputNotSynced { .. } => {
                 Some("use it, or remove it and run the job again; look at the health of that disk".into())
             }
+            Cause::OutputNotReplaceable { path: _, why } => Some(not_replaceable(why)),
+            Cause::OutputDisplaced { path, kept, .. } => Some(format!(
+                "see what is at {}, and then: mv {} {0}",
+                Quoted(path),
+                Quoted(kept)
+            )),
             Cause::OutputNotShared { .. } => Some(
                 "put --output on storage that every machine sees under the same path, or use `windrow run` on one machine"
                     .into(),
@@ -236,6 +244,21 @@ fn unwritable(path: &PathBytes, error: OsErrorKind) -> String {
         OsErrorKind::NotADirectory => "choose another --output: something above it is a file".into(),
         OsErrorKind::Exists => "choose another --output".into(),
         _ => "check the storage that holds it, or choose an --output elsewhere".into(),
+    }
+}
+
+fn not_replaceable(why: &Unreplaceable) -> String {
+    match why {
+        Unreplaceable::NoDirectory | Unreplaceable::Mount | Unreplaceable::NoOutput => {
+            "choose another --output, or remove it yourself: --overwrite replaces outputs of jobs, and empty directories"
+                .into()
+        }
+        Unreplaceable::Holds { .. } => "move it away, or choose another --output".into(),
+        Unreplaceable::HoldsInput { .. } => "choose another --output".into(),
+        Unreplaceable::IsOf { job } => {
+            format!("submit it once that has ended (`windrow job wait {job}`), or choose another --output")
+        }
+        Unreplaceable::IsNew => "see what it is, and run the job again".into(),
     }
 }
 

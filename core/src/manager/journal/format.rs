@@ -19,7 +19,7 @@ use core::fmt;
 /// The first bytes of a journal.
 pub const MAGIC: [u8; 8] = *b"WINDROWJ";
 /// The version of the format, which follows the magic.
-pub const FORMAT_VERSION: u32 = 5;
+pub const FORMAT_VERSION: u32 = 6;
 /// Bytes before the first record.
 pub const FILE_HEADER_BYTES: usize = 12;
 /// Bytes of a record before its payload.
@@ -153,6 +153,7 @@ pub fn fold(file: &[u8]) -> Result<Option<Folded>, Damage> {
             | Record::OutputRevoked { .. }
             | Record::JobCommitting { .. }
             | Record::JobPublishing { .. }
+            | Record::JobDisplacing { .. }
             | Record::JobFailing { .. }
             | Record::JobEnded { .. }
             | Record::DrainBegan { .. }

@@ -7,6 +7,7 @@
 
 pub mod format;
 
+use super::files::DirectoryIdentity;
 use super::jobs::Jobs;
 use crate::data::digest::OutputDigest;
 use crate::failure::Failure;
@@ -91,6 +92,13 @@ pub enum Record {
     JobPublishing {
         /// Which.
         job: JobId,
+        /// The directory that is there and that it is exchanged for, if there is one.
+        replacing: Option<DirectoryIdentity>,
+    },
+    /// The file system cannot exchange: from here on what is to be replaced may be in staging, and its place empty.
+    JobDisplacing {
+        /// Which.
+        job: JobId,
     },
     /// A job is given up; from here on it can only be cleaned up after.
     JobFailing {
@@ -155,6 +163,7 @@ impl<E> Journal<E> {
             | Record::OutputRevoked { .. }
             | Record::JobCommitting { .. }
             | Record::JobPublishing { .. }
+            | Record::JobDisplacing { .. }
             | Record::JobFailing { .. }
             | Record::JobEnded { .. }
             | Record::DrainBegan { .. }

@@ -8,6 +8,7 @@ mod draining;
 mod failing;
 mod jobs;
 mod recovering;
+mod replacing;
 mod returning;
 mod sharing;
 mod skipping;
@@ -403,6 +404,9 @@ fn describe_file(request: &FileRequest) -> String {
     match request {
         FileRequest::ListInputs { .. } => "file list".into(),
         FileRequest::Find { path } => format!("file find {}", end(path)),
+        FileRequest::Inspect { path } => format!("file inspect {}", end(path)),
+        FileRequest::Exchange { from, to, .. } => format!("file exchange {} {}", end(from), end(to)),
+        FileRequest::Relocate { from, to, .. } => format!("file relocate {} {}", end(from), end(to)),
         FileRequest::CreateDirectory { path } => format!("file mkdir {}", end(path)),
         FileRequest::WriteFile { path, .. } => format!("file write {}", end(path)),
         FileRequest::Rename { from, to, again } => {

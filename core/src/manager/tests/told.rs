@@ -211,7 +211,7 @@ fn what_is_beyond_the_bounds_is_refused_by_name() {
         (refused(|job| job.name = "n".repeat(NAME_BYTES_MAX + 1)), "a name of 1025 bytes is too long"),
         (
             refused(|job| job.environment = vec![(PathBytes::from("A"), long(SPECIFICATION_BYTES_MAX))]),
-            "the programs' command lines and environment take 1048615 bytes",
+            "the programs' command lines and environment take 1048616 bytes",
         ),
         (refused(|job| job.inputs.clear()), "the job has no input"),
         (refused(|job| job.mapper.words.clear()), "a program has no name"),

@@ -1,6 +1,6 @@
 //! Every cause, beside the whole of what a person reads of it.
 
-use crate::failure::{Cause, ExitStatus, OsError, OsErrorKind, PeerKind};
+use crate::failure::{Cause, ExitStatus, OsError, OsErrorKind, PeerKind, Unreplaceable};
 use crate::ids::{AttemptId, Epoch, JobId, TaskId};
 use crate::job::{PathBytes, ProgramRole};
 use alloc::string::String;
@@ -25,6 +25,10 @@ pub(super) fn not_started(program: &str, kind: OsErrorKind, text: &str) -> Cause
         directory: "/home/ada".into(),
         error: os(kind, text),
     }
+}
+
+fn not_replaceable(why: Unreplaceable, text: &'static str) -> (Cause, &'static str) {
+    (Cause::OutputNotReplaceable { path: "/data/out".into(), why }, text)
 }
 
 /// Causes beside the whole of what a person reads of them.
@@ -85,7 +89,8 @@ pub(super) fn table() -> Vec<(Cause, &'static str)> {
         ),
         (
             Cause::OutputExists { path: output() },
-            "output `/data/out` exists already\n  try: remove it, or choose another --output",
+            "output `/data/out` exists already\n  \
+             try: have it replaced by --overwrite, remove it, or choose another --output",
         ),
         (
             Cause::OutputUnwritable {
@@ -114,9 +119,66 @@ pub(super) fn table() -> Vec<(Cause, &'static str)> {
              try: choose another --output: something above it is a file",
         ),
         (
-            Cause::OutputNotSynced { path: output(), error: os(Other, "Input/output error") },
+            Cause::OutputNotSynced { path: output(), error: os(Other, "Input/output error"), kept: None },
             "output `/data/out` is whole and in place, but may not outlive a power failure: Input/output error\n  \
              try: use it, or remove it and run the job again; look at the health of that disk",
+        ),
+        (
+            Cause::OutputNotSynced {
+                path: output(),
+                error: os(Other, "Input/output error"),
+                kept: Some("/data/.out.windrow-1/output".into()),
+            },
+            "output `/data/out` is whole and in place, but may not outlive a power failure: Input/output error; what it \
+             has replaced is kept as `/data/.out.windrow-1/output`\n  \
+             try: use it, or remove it and run the job again; look at the health of that disk",
+        ),
+        (
+            Cause::OutputDisplaced {
+                path: output(),
+                kept: "/data/.out.windrow-1/displaced".into(),
+                error: os(Exists, "File exists"),
+            },
+            "output `/data/out` could not be replaced, and what was there could not be put back: File exists; it is kept \
+             as `/data/.out.windrow-1/displaced`\n  \
+             try: see what is at /data/out, and then: mv /data/.out.windrow-1/displaced /data/out",
+        ),
+        not_replaceable(
+            Unreplaceable::NoDirectory,
+            "output `/data/out` is not replaced: what is there is no directory\n  \
+             try: choose another --output, or remove it yourself: --overwrite replaces outputs of jobs, and empty \
+             directories",
+        ),
+        not_replaceable(
+            Unreplaceable::Mount,
+            "output `/data/out` is not replaced: something is mounted there\n  \
+             try: choose another --output, or remove it yourself: --overwrite replaces outputs of jobs, and empty \
+             directories",
+        ),
+        not_replaceable(
+            Unreplaceable::NoOutput,
+            "output `/data/out` is not replaced: what is there is no output of a job, for it has no _SUCCESS\n  \
+             try: choose another --output, or remove it yourself: --overwrite replaces outputs of jobs, and empty \
+             directories",
+        ),
+        not_replaceable(
+            Unreplaceable::Holds { stranger: "notes".into() },
+            "output `/data/out` is not replaced: there is `notes` in it, which is not of a job\n  \
+             try: move it away, or choose another --output",
+        ),
+        not_replaceable(
+            Unreplaceable::HoldsInput { input: "/data/out/part-00000".into() },
+            "output `/data/out` is not replaced: the job's input `/data/out/part-00000` is in it\n  try: choose another --output",
+        ),
+        not_replaceable(
+            Unreplaceable::IsOf { job: JobId(7) },
+            "output `/data/out` is also that of job 7, which has not ended\n  \
+             try: submit it once that has ended (`windrow job wait 7`), or choose another --output",
+        ),
+        not_replaceable(
+            Unreplaceable::IsNew,
+            "output `/data/out` is not replaced: what is there came while it was being replaced\n  \
+             try: see what it is, and run the job again",
         ),
         (
             Cause::OutputNotShared { path: "/data/.out.windrow-1".into() },
@@ -428,5 +490,7 @@ pub(super) fn number(cause: &Cause) -> u32 {
         Cause::UnknownWorker { .. } => 34,
         Cause::KeyTaken { .. } => 35,
         Cause::ProgramSilent { .. } => 37,
+        Cause::OutputNotReplaceable { .. } => 38,
+        Cause::OutputDisplaced { .. } => 39,
     }
 }
