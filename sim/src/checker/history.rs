@@ -5,6 +5,7 @@ use super::Drained;
 use crate::names::{Host, ProcessId};
 use crate::scenario::Scenario;
 use crate::workload::InputText;
+use std::collections::BTreeSet;
 use windrow_core::client::ClientReport;
 use windrow_core::ids::JobId;
 use windrow_core::time::Time;
@@ -39,6 +40,8 @@ pub struct History {
     pub accepted: Vec<Option<JobId>>,
     /// Workers that are drained, as somebody was told.
     pub drained: Vec<Drained>,
+    /// Hosts whose worker somebody wants to serve again. When that is heard of is open from then on.
+    pub undrained: BTreeSet<Host>,
     /// When each job's output was first seen, by index.
     pub output_seen: Vec<Option<Time>>,
 }

@@ -46,6 +46,7 @@ impl<M: Machines> World<M> {
         if let (Operator::Drainer(index), 1) = (operator, number) {
             let host = Host::Worker(self.scenario.drains[index].worker);
             self.history.drained.retain(|drained| drained.worker.host != host);
+            self.history.undrained.insert(host);
         }
         let task = match act {
             Act::Ask(question) => ClientTask::Ask(question),
@@ -93,7 +94,7 @@ impl<M: Machines> World<M> {
         else {
             return;
         };
-        if is_drained {
+        if is_drained && !self.history.undrained.contains(&process.host) {
             let (running, begun) = (told.running, worker.begun());
             self.history.drained.push(Drained { worker: *process, running, begun, begun_since: 0 });
         }

@@ -1,6 +1,7 @@
 //! The exhaustive corner: every schedule of one fault for the smallest jobs. A host crashes, the power fails or a process
 //! is stopped for longer than a lease, at each durable write and at each message.
 
+mod drained_twice;
 mod schedules;
 mod smallest;
 
