@@ -9,6 +9,7 @@ pub use priority::Priority;
 use crate::failure::{Failure, InputRange};
 use crate::ids::{AttemptId, JobId};
 use crate::shown::Quoted;
+use crate::time::WallTime;
 use crate::wire::frame;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -425,8 +426,17 @@ pub struct JobReport {
     pub skipped: Vec<InputRange>,
     /// Figures of the attempts that count.
     pub counters: Counters,
-    /// From acceptance to end, by the Manager's clock.
+    /// When it was accepted.
+    pub accepted_at: WallTime,
+    /// From then to its end.
     pub elapsed_us: u64,
+}
+
+impl JobReport {
+    /// When it ended.
+    pub fn ended_at(&self) -> WallTime {
+        self.accepted_at.after(self.elapsed_us)
+    }
 }
 
 #[cfg(test)]

@@ -37,6 +37,8 @@ pub const NAME_BYTES_MAX: usize = 1 << 10;
 pub const PATH_BYTES_MAX: usize = 64 << 10;
 /// Ended jobs whose report is kept.
 pub const REPORTS_KEPT: usize = 1_000;
+/// For how long it is kept, at the least until another job ends.
+pub const REPORTS_KEPT_US: u64 = 7 * 24 * 3_600 * SECOND_US;
 /// Workers of which it is kept that they are drained: those that never said goodbye would be kept for ever.
 pub const DRAINS_KEPT: usize = 1_000;
 /// Jobs in a list; each takes no more than a name and figures.

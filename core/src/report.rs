@@ -6,6 +6,7 @@
 use crate::failure::Failure;
 use crate::ids::{AttemptId, Incarnation, JobId, TaskId};
 use crate::job::{Counters, PathBytes, Priority, TaskCount};
+use crate::time::WallTime;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -90,7 +91,9 @@ pub struct JobSummary {
     pub reduces: TaskCount,
     /// Attempts that failed.
     pub attempts_failed: u32,
-    /// Since it was accepted, or from then to its end; by the Manager's clock, and by its present life alone.
+    /// When it was accepted.
+    pub accepted_at: WallTime,
+    /// Since then, or from then to its end.
     pub elapsed_us: u64,
 }
 

@@ -1,9 +1,16 @@
-//! The clock: owns how the operating system's monotonic time becomes a machine's [`Time`].
+//! The clocks: owns how the operating system's monotonic time becomes a machine's [`Time`], and its calendar a
+//! [`WallTime`].
 //!
-//! Never tells wall-clock time. Each clock counts from its own beginning.
+//! Each clock counts from its own beginning. The calendar is asked once in a Manager's life.
 
-use std::time::{Duration, Instant};
-use windrow_core::time::Time;
+use std::time::{Duration, Instant, SystemTime};
+use windrow_core::time::{Time, WallTime};
+
+/// The time of day; the beginning of 1970 where the host believes that it is earlier.
+pub fn wall_time() -> WallTime {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    WallTime::from_us(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+}
 
 /// A monotonic clock that counts from when it was made.
 #[derive(Clone, Debug)]

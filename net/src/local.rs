@@ -14,7 +14,7 @@ use crate::scratch::Scratch;
 use crate::stop_handle::StopHandle;
 use crate::stream::NO_ADDRESS;
 use crate::worker_host::{self, WorkerSockets, run_worker, sort_bytes_of};
-use crate::{entropy, thread};
+use crate::{clock, entropy, thread};
 use mio::net::UnixDatagram;
 use std::io;
 use std::net::SocketAddr;
@@ -85,6 +85,7 @@ impl LocalCluster {
         let manager = ManagerConfig {
             cluster: CLUSTER.into(),
             epoch: Epoch(1),
+            begins_at: clock::wall_time(),
             heartbeat_us: HEARTBEAT_US,
             lease_us: LEASE_US,
             worker_patience_us: LOCAL_PATIENCE_US,

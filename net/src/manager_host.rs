@@ -1,5 +1,6 @@
 //! A Manager as a process of its own: owns what joins the machine to its port, its journal and its files.
 
+use crate::clock;
 use crate::datagram::DatagramSocket;
 use crate::driver::{Driver, EventLoop, Performer};
 use crate::entropy;
@@ -79,6 +80,7 @@ impl ManagerHost {
         let config = ManagerConfig {
             cluster,
             epoch,
+            begins_at: clock::wall_time(),
             heartbeat_us,
             lease_us,
             worker_patience_us,

@@ -16,7 +16,7 @@ use windrow_core::manager::files::{FileAnswer, FileRequest, Occupant};
 use windrow_core::manager::jobs::Jobs;
 use windrow_core::manager::journal::format;
 use windrow_core::manager::{Manager, ManagerConfig, ManagerInput, ManagerRequest};
-use windrow_core::time::{SECOND_US, Time};
+use windrow_core::time::{SECOND_US, Time, WallTime};
 use windrow_core::wire::message::{
     AttemptResult, FromClient, FromWorker, Heartbeat, Role, Success, TaskOrder, ToWorker,
 };
@@ -58,6 +58,7 @@ impl World {
         let config = ManagerConfig {
             cluster: "c".into(),
             epoch: Epoch(epoch),
+            begins_at: WallTime::default(),
             heartbeat_us: 2 * SECOND_US,
             lease_us: 10 * SECOND_US,
             worker_patience_us: 60 * SECOND_US,

@@ -154,6 +154,7 @@ mod tests {
     use super::*;
     use windrow_core::job::TaskCount;
     use windrow_core::report::JobSummary;
+    use windrow_core::time::WallTime;
 
     #[test]
     fn a_kill_fails_where_an_output_is_or_comes() {
@@ -167,6 +168,7 @@ mod tests {
                 maps: TaskCount::default(),
                 reduces: TaskCount::default(),
                 attempts_failed: 0,
+                accepted_at: WallTime::default(),
                 elapsed_us: 0,
             }))
         };

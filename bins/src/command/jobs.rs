@@ -10,7 +10,7 @@ use windrow_core::report::Question;
 #[derive(Clone, Debug, Args)]
 #[command(after_help = format!(
     "Jobs that have not ended come first, then the others, the last to be submitted first. Of jobs that have ended the \
-    last {REPORTS_KEPT} are known; older ones are forgotten, their outputs stay.\n\n\
+    last {REPORTS_KEPT} are known, for a week; older ones are forgotten, their outputs stay.\n\n\
     Example:\n  windrow jobs --manager alpha:7077"
 ))]
 pub struct JobsOptions {

@@ -3,9 +3,11 @@
 //! Text that is no UTF-8 (paths, stderr) has U+FFFD in place of what is not.
 
 use super::Outcome;
+use super::summary::system_time;
 use serde::Serialize;
 use windrow_core::failure::{Cause, Failure, InputRange};
 use windrow_core::job::Counters;
+use windrow_core::time::WallTime;
 
 #[derive(Serialize)]
 struct OutcomeJson<'a> {
@@ -24,6 +26,8 @@ struct OutcomeJson<'a> {
     attempts_backed_up: Option<u32>,
     maps_remade_differently: Option<u32>,
     skipped_records: Option<Vec<InputJson>>,
+    /// In RFC 3339.
+    accepted_at: Option<String>,
     elapsed_seconds: Option<f64>,
     counters: Option<Counters>,
     failure: Option<FailureJson<'a>>,
@@ -67,6 +71,11 @@ struct ExcerptJson {
     beginning: String,
 }
 
+/// A moment in RFC 3339, to the millisecond.
+pub fn moment(at: WallTime) -> String {
+    humantime::format_rfc3339_millis(system_time(at)).to_string()
+}
+
 /// The object for an outcome, on one line.
 pub fn outcome(outcome: &Outcome) -> String {
     let exit = outcome.exit();
@@ -88,6 +97,7 @@ pub fn outcome(outcome: &Outcome) -> String {
         attempts_backed_up: report.map(|report| report.attempts_backed_up),
         maps_remade_differently: report.map(|report| report.maps_remade_differently),
         skipped_records: report.map(|report| report.skipped.iter().map(input_json).collect()),
+        accepted_at: report.map(|report| moment(report.accepted_at)),
         elapsed_seconds: report.map(|report| report.elapsed_us as f64 / 1e6),
         counters: report.map(|report| report.counters),
         failure: outcome.failure().map(failure_json),
@@ -215,7 +225,7 @@ mod tests {
             json!({
                 "status": "succeeded", "exit_code": 0, "job": 1, "name": "word count", "output": "/data/out",
                 "maps": 10, "reduces": 4, "attempts_failed": 0, "attempts_backed_up": 0, "maps_remade_differently": 0,
-                "skipped_records": [], "elapsed_seconds": 3.214,
+                "skipped_records": [], "accepted_at": "2025-12-01T14:40:00.250Z", "elapsed_seconds": 3.214,
                 "counters": {
                     "map_input_bytes": 5_242_880, "map_input_records": 1_234_567,
                     "map_output_bytes": 3_145_728, "map_output_records": 2_000,

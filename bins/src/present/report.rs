@@ -1,7 +1,7 @@
 //! What a person reads of a cluster: tables of jobs, workers and attempts, and what failed attempts wrote. Pure text of the
 //! reports that the Manager answers with; the same reports as JSON are in `report_json`.
 
-use super::summary::{duration, figures};
+use super::summary::{duration, figures, system_time};
 use super::table::{Table, plain};
 use super::text;
 use std::time::Duration;
@@ -50,6 +50,7 @@ fn job(detail: &JobDetail) -> String {
     let elapsed = duration(Duration::from_micros(summary.elapsed_us));
     let mut lines = vec![format!("job {} `{}`: {}", summary.job, plain(&summary.name), state(summary))];
     let mut row = |name: &str, text: &str| lines.push(format!("  {name:<14}{}", plain(text)));
+    row("accepted", &humantime::format_rfc3339_seconds(system_time(summary.accepted_at)).to_string());
     row("time", &elapsed);
     if let Some(priority) = summary.priority {
         row("priority", priority.name());

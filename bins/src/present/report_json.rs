@@ -1,7 +1,7 @@
 //! What `--json` prints of a cluster: owns the fields of jobs, workers and attempts, which programs rely on. New ones may
 //! come; none goes or changes its meaning.
 
-use super::json::{FailureJson, failure_json};
+use super::json::{FailureJson, failure_json, moment};
 use super::report::{attempt_state, worker_state};
 use serde::Serialize;
 use windrow_core::job::{Counters, TaskCount};
@@ -32,6 +32,8 @@ struct JobJson<'a> {
     maps: TasksJson,
     reduces: TasksJson,
     attempts_failed: u32,
+    /// In RFC 3339.
+    accepted_at: String,
     elapsed_seconds: f64,
 }
 
@@ -118,6 +120,7 @@ fn job_json(job: &JobSummary) -> JobJson<'_> {
         maps: tasks(job.maps),
         reduces: tasks(job.reduces),
         attempts_failed: job.attempts_failed,
+        accepted_at: moment(job.accepted_at),
         elapsed_seconds: job.elapsed_us as f64 / 1e6,
     }
 }
@@ -193,7 +196,7 @@ mod tests {
             json!({
                 "job": 12, "name": "words", "state": "running", "is_over": false, "priority": "high",
                 "maps": {"total": 10, "running": 2, "done": 3}, "reduces": {"total": 4, "running": 0, "done": 0},
-                "attempts_failed": 1, "elapsed_seconds": 61.5
+                "attempts_failed": 1, "accepted_at": "2025-12-01T14:40:00.250Z", "elapsed_seconds": 61.5
             })
         );
         assert_eq!(object["jobs"][1]["state"], "killed");

@@ -2,9 +2,10 @@
 
 use super::text;
 use indicatif::HumanCount;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use windrow_core::failure::InputRange;
 use windrow_core::job::{Counters, JobReport};
+use windrow_core::time::WallTime;
 
 /// Records that were left out, of which as many are told one by one.
 const SKIPPED_TOLD: usize = 20;
@@ -96,6 +97,13 @@ fn counted(number: u64, thing: &str) -> String {
 
 fn row(name: &str, text: &str) -> String {
     format!("  {name:<14}{text}")
+}
+
+/// A moment as the standard library, and those who build on it, know it.
+pub fn system_time(moment: WallTime) -> SystemTime {
+    // Later moments have no name in RFC 3339.
+    const LAST_US: u64 = 253_402_300_799_000_000;
+    SystemTime::UNIX_EPOCH + Duration::from_micros(moment.as_us().min(LAST_US))
 }
 
 /// As exact as anyone reads it.

@@ -62,9 +62,9 @@ impl Manager {
         let job = self.jobs.next_id();
         tracing::info!(%job, name = %specification.name, output = %specification.output, "job accepted");
         let (nonce, priority) = (self.random.next_u64(), specification.priority);
-        self.record(Record::JobAccepted { job, key, nonce, specification });
+        self.record(Record::JobAccepted { job, key, nonce, at: self.wall_time(), specification });
         let preparation = Errand::prepare(self.jobs.active(job).expect("it was just accepted"));
-        self.executions.insert(job, Execution::new(Stage::Preparing(preparation), self.now));
+        self.executions.insert(job, Execution::new(Stage::Preparing(preparation)));
         self.attempts.shares.join(job, priority);
         self.tell_client(connection, ToClient::Accepted { job });
         self.watch(connection, job);

@@ -44,8 +44,6 @@ pub struct Execution {
     pub maps_done_at: Option<Time>,
     /// The last failure that is not told yet.
     pub news: Option<Failure>,
-    /// When it was accepted.
-    pub accepted_at: Time,
     /// Its size, once planned.
     pub input_bytes: u64,
     /// Maps of which the part is sought on which they fail.
@@ -80,7 +78,7 @@ pub enum Stage {
 
 impl Execution {
     /// A job at this stage, of which nothing runs yet.
-    pub fn new(stage: Stage, now: Time) -> Execution {
+    pub fn new(stage: Stage) -> Execution {
         Execution {
             stage,
             maps: Tasks::default(),
@@ -96,7 +94,6 @@ impl Execution {
             maps_done_at: None,
             news: None,
             searches: BTreeMap::new(),
-            accepted_at: now,
             input_bytes: 0,
             won: Counters::default(),
             is_recovering: false,

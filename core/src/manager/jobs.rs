@@ -17,7 +17,8 @@ use crate::data::digest::OutputDigest;
 use crate::failure::{Failure, InputRange};
 use crate::ids::{AttemptId, Epoch, Incarnation, JobId, SubmissionKey, TaskId};
 use crate::job::{ByteRange, Counters, JobReport, JobSpecification, Plan, Staging};
-use crate::limits::{DRAINS_KEPT, REPORTS_KEPT};
+use crate::limits::{DRAINS_KEPT, REPORTS_KEPT, REPORTS_KEPT_US};
+use crate::time::WallTime;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::vec;
@@ -55,6 +56,8 @@ pub struct Job {
     pub key: SubmissionKey,
     /// Tells its staging directory from any other.
     pub nonce: u64,
+    /// When it was accepted.
+    pub accepted_at: WallTime,
     /// What was asked for.
     pub specification: JobSpecification,
     /// What it reads; empty until planned.
@@ -156,7 +159,7 @@ impl Jobs {
                 assert!(epoch > self.epoch, "each life has an epoch beyond all before");
                 self.epoch = epoch;
             }
-            Record::JobAccepted { job, key, nonce, specification } => {
+            Record::JobAccepted { job, key, nonce, at, specification } => {
                 assert!(job.0 > self.last, "job numbers only grow");
                 self.last = job.0;
                 self.by_key.insert(key, job);
@@ -165,6 +168,7 @@ impl Jobs {
                     Job {
                         key,
                         nonce,
+                        accepted_at: at,
                         specification,
                         plan: Plan::default(),
                         phase: Phase::Accepted,
@@ -248,15 +252,10 @@ impl Jobs {
                     self.active.remove(&report.job).expect("only an active job ends");
                 assert!(matches!(phase, Phase::Publishing | Phase::Failing), "a job's end is decided before");
                 assert_eq!(failure, report.failure, "a job ends as was decided");
+                let (digest, now) = (specification.digest(), report.ended_at());
                 self.ended_order.push_back(report.job);
-                let digest = specification.digest();
                 self.ended.insert(report.job, Ended { key, digest, nonce, report });
-                if self.ended_order.len() > REPORTS_KEPT
-                    && let Some(oldest) = self.ended_order.pop_front()
-                    && let Some(Ended { key, .. }) = self.ended.remove(&oldest)
-                {
-                    self.by_key.remove(&key);
-                }
+                self.forget_the_oldest(now);
             }
             Record::DrainBegan { worker } => {
                 assert!(!self.is_draining(worker), "a worker is drained once");
@@ -269,6 +268,20 @@ impl Jobs {
                 assert!(self.is_draining(worker), "only a drained worker is given tasks again");
                 self.draining.retain(|draining| *draining != worker);
             }
+        }
+    }
+
+    /// Forgets of the jobs that ended those that are too many, or too old.
+    fn forget_the_oldest(&mut self, now: WallTime) {
+        while let Some(oldest) = self.ended_order.front() {
+            let Ended { key, report, .. } = &self.ended[oldest];
+            let is_old = now.since_us(report.ended_at()) > REPORTS_KEPT_US;
+            if self.ended_order.len() <= REPORTS_KEPT && !is_old {
+                return;
+            }
+            self.by_key.remove(key);
+            self.ended.remove(oldest);
+            self.ended_order.pop_front();
         }
     }
 

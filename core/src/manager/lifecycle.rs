@@ -240,7 +240,8 @@ impl Manager {
             maps_remade_differently: durable.remade_differently,
             skipped: durable.skipped(),
             counters: durable.counters(),
-            elapsed_us: self.now.since_us(execution.accepted_at),
+            accepted_at: durable.accepted_at,
+            elapsed_us: self.wall_time().since_us(durable.accepted_at),
         };
         match &report.failure {
             None => tracing::info!(%job, elapsed_us = report.elapsed_us, "job succeeded"),

@@ -36,7 +36,7 @@ mod tests;
 use crate::ids::{AttemptId, ConnectionId, Epoch, Incarnation, JobId, OperationId, Sequence};
 use crate::machine::{Action, Event, Machine, NetworkAction, NetworkEvent, Node};
 use crate::probe::probe;
-use crate::time::Time;
+use crate::time::{Time, WallTime};
 use crate::timers::Timers;
 use crate::wire::message::{ToClient, ToWorker};
 use alloc::boxed::Box;
@@ -63,6 +63,8 @@ pub struct ManagerConfig {
     pub cluster: String,
     /// This life of the Manager, greater than all before on the same work directory.
     pub epoch: Epoch,
+    /// When this life begins.
+    pub begins_at: WallTime,
     /// How often workers send heartbeats.
     pub heartbeat_us: u64,
     /// For how long a silent worker still counts as alive.
@@ -124,6 +126,8 @@ pub type ManagerAction = Action<ManagerRequest>;
 pub struct Manager {
     config: ManagerConfig,
     random: ChaCha12Rng,
+    /// When this life began, and the present.
+    begun: Time,
     now: Time,
     peers: Peers,
     registry: Registry,
@@ -155,6 +159,7 @@ impl Manager {
     pub fn new(config: ManagerConfig, jobs: Jobs, now: Time) -> Manager {
         let mut manager = Manager {
             random: ChaCha12Rng::seed_from_u64(config.seed),
+            begun: now,
             now,
             peers: Peers::default(),
             registry: Registry::default(),
@@ -176,6 +181,11 @@ impl Manager {
         manager.recover();
         manager.settle();
         manager
+    }
+
+    /// The time of day. Within a life it never goes back, whatever becomes of the host's calendar.
+    fn wall_time(&self) -> WallTime {
+        self.config.begins_at.after(self.now.since_us(self.begun))
     }
 
     /// Lets all that is known be the beginning of the journal.

@@ -46,7 +46,7 @@ impl Execution {
             maps_done_at: (is_planned && job.are_maps_won()).then_some(now),
             // Of a job without a plan nobody has anything.
             is_recovering: job.phase != Phase::Accepted,
-            ..Execution::new(stage, now)
+            ..Execution::new(stage)
         }
     }
 }

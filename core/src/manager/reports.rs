@@ -78,7 +78,8 @@ impl Manager {
             maps: progress.maps,
             reduces: progress.reduces,
             attempts_failed: execution.attempts_failed,
-            elapsed_us: self.now.since_us(execution.accepted_at),
+            accepted_at: job.accepted_at,
+            elapsed_us: self.wall_time().since_us(job.accepted_at),
         }
     }
 
@@ -227,6 +228,7 @@ fn ended_summary(report: &JobReport) -> JobSummary {
         maps: count(report.maps),
         reduces: count(report.reduces),
         attempts_failed: report.attempts_failed,
+        accepted_at: report.accepted_at,
         elapsed_us: report.elapsed_us,
     }
 }

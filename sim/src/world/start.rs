@@ -17,8 +17,12 @@ use windrow_core::client::{ClientConfig, ClientInput, ClientTask};
 use windrow_core::ids::{Epoch, Incarnation};
 use windrow_core::limits::WORKER_PATIENCE_US;
 use windrow_core::manager::ManagerConfig;
+use windrow_core::time::{SECOND_US, WallTime};
 use windrow_core::worker::WorkerConfig;
 use windrow_core::worker::shuffle::ShuffleConfig;
+
+/// What hosts' calendars say where their clocks are at their beginning.
+const CALENDAR: WallTime = WallTime::from_us(1_000_000_000 * SECOND_US);
 
 impl<M: Machines> World<M> {
     pub(super) fn start_manager(&mut self) {
@@ -30,6 +34,7 @@ impl<M: Machines> World<M> {
         let config = ManagerConfig {
             cluster: CLUSTER.into(),
             epoch: Epoch(u64::from(process.life) + 1),
+            begins_at: CALENDAR.after(setting.clock.local(self.environment.now()).as_us()),
             heartbeat_us: setting.heartbeat_us,
             lease_us: setting.lease_us,
             worker_patience_us: WORKER_PATIENCE_US,

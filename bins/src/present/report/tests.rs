@@ -3,6 +3,7 @@ use windrow_core::failure::{Cause, Failure};
 use windrow_core::ids::{Epoch, Incarnation, JobId, TaskId};
 use windrow_core::job::{Counters, Priority};
 use windrow_core::report::{AttemptSummary, WorkerNumber};
+use windrow_core::time::WallTime;
 
 fn summary(job: u64, state: JobState, is_over: bool) -> JobSummary {
     JobSummary {
@@ -14,6 +15,7 @@ fn summary(job: u64, state: JobState, is_over: bool) -> JobSummary {
         maps: TaskCount { total: 10, running: 2, done: 3 },
         reduces: TaskCount { total: 4, running: 0, done: 0 },
         attempts_failed: 1,
+        accepted_at: WallTime::from_us(1_764_600_000_250_000),
         elapsed_us: 61_500_000,
     }
 }
@@ -90,7 +92,12 @@ fn jobs_are_a_table() {
 #[test]
 fn a_job_is_told_with_its_attempts() {
     let text = shown(&detail());
-    assert!(text.starts_with("job 12 `words`: running\n  time          1m 1s\n"), "{text}");
+    assert!(
+        text.starts_with(
+            "job 12 `words`: running\n  accepted      2025-12-01T14:40:00Z\n  time          1m 1s\n"
+        ),
+        "{text}"
+    );
     let attempts = "\n\
          TASK   ATTEMPT  STATE    HOST   WORKER            INPUT\n\
          map 7  1.2      running  alpha  00000000000000ab  5 records\n";

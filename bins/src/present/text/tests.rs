@@ -1,6 +1,7 @@
 use super::*;
 use windrow_core::ids::JobId;
 use windrow_core::job::{Counters, JobReport};
+use windrow_core::time::WallTime;
 
 /// A job in the middle of its maps.
 pub(crate) fn progress() -> JobProgress {
@@ -44,6 +45,7 @@ pub(crate) fn report() -> JobReport {
             output_bytes: 512,
             output_records: 30,
         },
+        accepted_at: WallTime::from_us(1_764_600_000_250_000),
         elapsed_us: 3_214_000,
     }
 }

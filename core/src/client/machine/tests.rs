@@ -6,7 +6,7 @@ use crate::job::{
     CommandLine, Counters, JobPhase, JobProgress, JobReport, JobSpecification, PathBytes, TaskCount,
 };
 use crate::report::{Answer, Question, WorkerList};
-use crate::time::SECOND_US;
+use crate::time::{SECOND_US, WallTime};
 use crate::wire::Connection;
 use alloc::format;
 use alloc::vec::Vec;
@@ -164,6 +164,7 @@ fn ended() -> ToClient {
         maps_remade_differently: 0,
         skipped: Vec::new(),
         counters: Counters::default(),
+        accepted_at: WallTime::default(),
         elapsed_us: 1,
     })
 }

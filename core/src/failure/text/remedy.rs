@@ -200,7 +200,7 @@ impl Cause {
                 Some("see to the disk of its work directory, then start the Manager again".into())
             }
             Cause::UnknownJob { .. } => Some(format!(
-                "see `windrow jobs`; of jobs that have ended the last {REPORTS_KEPT} are known"
+                "see `windrow jobs`; of jobs that have ended the last {REPORTS_KEPT} are known, for a week"
             )),
             Cause::UnknownWorker { .. } => {
                 Some("give a host that one worker has, or its number as `windrow workers` shows it".into())

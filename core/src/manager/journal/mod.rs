@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::ids::{AttemptId, Epoch, Incarnation, JobId, Sequence, SubmissionKey};
 use crate::job::{ByteRange, Counters, JobReport, JobSpecification, Plan};
 use crate::probe::probe;
+use crate::time::WallTime;
 use crate::wire::frame;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -39,6 +40,8 @@ pub enum Record {
         key: SubmissionKey,
         /// Tells its staging directory from any other.
         nonce: u64,
+        /// When.
+        at: WallTime,
         /// What was asked for.
         specification: JobSpecification,
     },

@@ -1,7 +1,7 @@
 //! What clients ask once, and what they are told; what is killed; keys that come again.
 
 use super::*;
-use crate::limits::{NAMES_TOLD_MAX, REPORTS_KEPT};
+use crate::limits::{NAMES_TOLD_MAX, REPORTS_KEPT, REPORTS_KEPT_US};
 use crate::report::{AttemptState, JobDetail, JobState, JobSummary, Question, WorkerState};
 
 /// Asks; the answer comes at once where everything is durable.
@@ -152,6 +152,51 @@ fn a_key_that_comes_with_another_job_is_refused_as_long_as_the_first_is_known() 
     stage.settle();
     let client = stage.connect(Role::Client);
     assert_eq!(stage.say(client, &submit(1)), ["Client Refused"]);
+}
+
+#[test]
+fn a_jobs_time_runs_on_through_the_lives_of_managers_and_stands_still_at_its_end() {
+    let mut stage = Stage::new();
+    let client = stage.connect(Role::Client);
+    stage.submit(client, 1);
+    stage.settle();
+    stage.wait(5 * SECOND_US);
+    let before = jobs(&mut stage)[0].clone();
+    assert_eq!(before.elapsed_us, 5 * SECOND_US);
+    let (mut stage, _) = stage.next_life();
+    stage.settle();
+    let after = jobs(&mut stage)[0].clone();
+    assert_eq!((after.accepted_at, after.elapsed_us), (before.accepted_at, 6 * SECOND_US));
+    stage.output_exists();
+    let (mut stage, _) = stage.next_life();
+    stage.settle();
+    stage.wait(60 * SECOND_US);
+    let ended = jobs(&mut stage)[0].clone();
+    assert_eq!((ended.is_over, ended.accepted_at), (true, before.accepted_at));
+    assert_eq!(ended.elapsed_us, 6 * SECOND_US);
+}
+
+#[test]
+fn jobs_that_ended_long_ago_are_forgotten_when_another_ends() {
+    let mut stage = Stage::new();
+    let client = stage.connect(Role::Client);
+    let end = |stage: &mut Stage, number: u64| {
+        let key = SubmissionKey(1_000 + number);
+        stage.say(client, &FromClient::Submit { key, specification: specification(0) });
+        stage.settle();
+        stage.output_exists();
+    };
+    end(&mut stage, 0);
+    stage.now = stage.now.after(REPORTS_KEPT_US / 2);
+    end(&mut stage, 1);
+    stage.now = stage.now.after(REPORTS_KEPT_US / 2 + SECOND_US);
+    let known = |stage: &Stage| -> Vec<bool> {
+        (1..=3).map(|number| stage.manager.jobs.ended(JobId(number)).is_some()).collect()
+    };
+    assert_eq!(known(&stage), [true, true, false]);
+    end(&mut stage, 2);
+    assert_eq!(known(&stage), [false, true, true]);
+    assert_eq!(stage.manager.jobs.with_key(SubmissionKey(1_000)), None, "nor is its key known");
 }
 
 #[test]

@@ -327,7 +327,13 @@ fn the_last_reports_are_kept_and_their_keys_with_them() {
     let end = |jobs: &mut crate::manager::jobs::Jobs, number: u64| {
         let (job, specification) = (JobId(number), specification(0));
         let (name, output) = (specification.name.clone(), specification.output.clone());
-        jobs.apply(Record::JobAccepted { job, key: key(number), nonce: 1, specification });
+        jobs.apply(Record::JobAccepted {
+            job,
+            key: key(number),
+            nonce: 1,
+            at: WallTime::default(),
+            specification,
+        });
         let failure = Failure::new(Cause::Cancelled);
         let report = JobReport {
             job,
@@ -341,6 +347,7 @@ fn the_last_reports_are_kept_and_their_keys_with_them() {
             maps_remade_differently: 0,
             skipped: Vec::new(),
             counters: Counters::default(),
+            accepted_at: WallTime::default(),
             elapsed_us: 0,
         };
         jobs.apply(Record::JobFailing { job, failure });

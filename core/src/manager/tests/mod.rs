@@ -30,7 +30,7 @@ use crate::manager::jobs::Jobs;
 use crate::manager::journal::Record;
 use crate::manager::{Manager, ManagerConfig, ManagerInput, ManagerRequest};
 use crate::report::Answer;
-use crate::time::{SECOND_US, Time};
+use crate::time::{SECOND_US, Time, WallTime};
 use crate::wire::message::{
     AttemptProgress, AttemptResult, FromClient, FromWorker, Heartbeat, HeartbeatAnswer, InventoryEntry,
     LaunchOrder, Role, Success, ToClient, ToWorker,
@@ -98,6 +98,7 @@ impl Stage {
         let config = ManagerConfig {
             cluster: "c".into(),
             epoch: Epoch(epoch),
+            begins_at: WallTime::from_us(1_000_000 * SECOND_US).after(now.as_us()),
             heartbeat_us: 2 * SECOND_US,
             lease_us: 10 * SECOND_US,
             worker_patience_us: 60 * SECOND_US,

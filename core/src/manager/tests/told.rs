@@ -118,6 +118,7 @@ fn the_report_of_a_failed_job_names_where_it_failed_and_counts_the_failures() {
         maps_remade_differently: 0,
         skipped: Vec::new(),
         counters: read(7),
+        accepted_at: WallTime::from_us(1_000_000 * SECOND_US),
         elapsed_us: 4 * SECOND_US,
     };
     assert_eq!(stage.report, Some(report));

@@ -380,12 +380,12 @@ pub(super) fn table() -> Vec<(Cause, &'static str)> {
         (
             Cause::UnknownJob { job: JobId(7), known: Vec::from([1, 2, 9].map(JobId)), others: 4 },
             "there is no job 7; there are 1, 2, 9 and 4 more\n  \
-             try: see `windrow jobs`; of jobs that have ended the last 1000 are known",
+             try: see `windrow jobs`; of jobs that have ended the last 1000 are known, for a week",
         ),
         (
             Cause::UnknownJob { job: JobId(7), known: Vec::new(), others: 0 },
             "there is no job 7; there is none\n  \
-             try: see `windrow jobs`; of jobs that have ended the last 1000 are known",
+             try: see `windrow jobs`; of jobs that have ended the last 1000 are known, for a week",
         ),
         (
             Cause::UnknownWorker {
