@@ -14,6 +14,8 @@ use windrow_core::time::Time;
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     room_bytes: Option<u64>,
+    /// Whether files are made where there is no room: their names take none.
+    makes_files: bool,
     failing_syncs: u32,
     failing_reads: u32,
 }
@@ -29,7 +31,11 @@ impl Faults {
 
     /// Whether a new file has a place.
     pub fn has_room(&self) -> Result<(), OsError> {
-        if self.room_bytes == Some(0) { Err(error(OsErrorKind::NoSpace)) } else { Ok(()) }
+        if self.room_bytes == Some(0) && !self.makes_files {
+            Err(error(OsErrorKind::NoSpace))
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether a sync fails.
@@ -62,9 +68,16 @@ impl FileSystem {
     }
 
     /// After `bytes` more bytes of writes it is full, whatever is removed: a write that does not fit fails,
-    /// having written what fits. Creations and renames go on. `None` lifts it.
+    /// having written what fits. No file is made any more; renames go on. `None` lifts it.
     pub fn limit_room(&mut self, bytes: Option<u64>) {
         self.faults.room_bytes = bytes;
+        self.faults.makes_files = false;
+    }
+
+    /// Likewise, but files are made as before: only what is written to them finds no room.
+    pub fn limit_room_of_contents(&mut self, bytes: u64) {
+        self.faults.room_bytes = Some(bytes);
+        self.faults.makes_files = true;
     }
 
     /// The next `count` syncs of files or directories fail, as Linux fails them: what they were to make

@@ -22,6 +22,11 @@ const HEAL_US: u64 = 3 * SECOND_US;
 /// Up to which number writes, messages and events of a seed's triggers are counted.
 const NTH_MAGNITUDE: u64 = 9;
 
+/// What an append to a slow journal takes at the most.
+const JOURNAL_US_MAX: u64 = 100 * MILLISECOND_US;
+/// How soon after a user has given up, at the most, his client is cut off.
+const CUT_AFTER_US: u64 = 20 * MILLISECOND_US;
+
 /// How many of the seeds have a rare kind of fault that would have it.
 const RARE: Ratio = Ratio::one_in(3);
 
@@ -32,9 +37,10 @@ impl Scenario {
         let mut cluster = Stream::new(seed, "cluster");
         let heartbeat_us = cluster.between(100, 2_000) * MILLISECOND_US;
         let drifts = kinds.contains(&FaultKind::Drift);
+        let (start_us, pace) = (cluster.below(300 * MILLISECOND_US), pace(&mut cluster));
         let manager = ManagerSetting {
-            start_us: cluster.below(300 * MILLISECOND_US),
-            pace: pace(&mut cluster),
+            start_us,
+            pace: Pace { journal: journal_pace(seed, pace.journal), ..pace },
             clock: clock(&mut cluster, drifts),
             heartbeat_us,
             lease_us: heartbeat_us * cluster.between(3, 6),
@@ -84,6 +90,10 @@ fn kinds(seed: u64) -> BTreeSet<FaultKind> {
             kinds.remove(&rare);
         }
     }
+    // What a sync that failed has lost shows only then.
+    if kinds.contains(&FaultKind::SyncFails) && stream.chance(Ratio::one_in(2)) {
+        kinds.insert(FaultKind::Blackout);
+    }
     kinds
 }
 
@@ -100,6 +110,13 @@ fn pace(stream: &mut Stream) -> Pace {
         turn: span(stream, 5 * slow, 50 * slow),
         program: span(stream, 10 * slow, 200 * slow),
     }
+}
+
+/// How long an append to the journal takes. Where that is long, what is decided meanwhile is written together, and much lies
+/// between a decision and its record.
+fn journal_pace(seed: u64, usual: Span) -> Span {
+    let stream = &mut Stream::new(seed, "pace of the journal");
+    if stream.chance(Ratio::one_in(4)) { span(stream, 10_000, JOURNAL_US_MAX) } else { usual }
 }
 
 fn clock(stream: &mut Stream, drifts: bool) -> Clock {
@@ -150,7 +167,22 @@ fn faults(stream: &mut Stream, scenario: &Scenario, kinds: &BTreeSet<FaultKind>)
     if kinds.contains(&FaultKind::Impatience) {
         faults.extend(cuts_farther_apart_than_patience(stream, scenario));
     }
+    if kinds.contains(&FaultKind::Cancel) && kinds.contains(&FaultKind::Reset) {
+        faults.extend(cuts_after_giving_up(stream, scenario));
+    }
     faults
+}
+
+/// Resets of the connections of users who have just given up.
+fn cuts_after_giving_up(stream: &mut Stream, scenario: &Scenario) -> Vec<PlannedFault> {
+    let mut cut = |(index, us): (u16, u64)| {
+        let fault = Fault::ResetConnection { of: Some(Host::Client(index)) };
+        PlannedFault { trigger: Trigger::At { us: us + stream.below(CUT_AFTER_US) }, fault }
+    };
+    let given_up = (0..)
+        .zip(&scenario.jobs)
+        .filter_map(|(index, job)| Some((index, job.submit_us + job.cancel_after_us?)));
+    given_up.map(&mut cut).collect()
 }
 
 /// The silent deaths of workers whose datagrams go round: only then is what they say not so.
@@ -219,7 +251,12 @@ fn fault(stream: &mut Stream, scenario: &Scenario, kind: FaultKind) -> Option<Fa
         FaultKind::Weather => Fault::Weather { weather: weather(stream), for_us: lasting(stream) },
         FaultKind::DiskFull => {
             let magnitude = stream.between(0, 16);
-            Fault::DiskFull { disk, after_bytes: stream.below(1 << magnitude), for_us: lasting(stream) }
+            Fault::DiskFull {
+                disk,
+                after_bytes: stream.below(1 << magnitude),
+                makes_files: stream.chance(Ratio::one_in(2)),
+                for_us: lasting(stream),
+            }
         }
         FaultKind::SyncFails => Fault::SyncFails { disk, times: stream.between(1, 3) as u32 },
         FaultKind::ReadFails => Fault::ReadFails { disk, times: stream.between(1, 3) as u32 },

@@ -182,6 +182,8 @@ pub enum Fault {
         disk: DiskName,
         /// Bytes that still fit.
         after_bytes: u64,
+        /// Whether it makes files still, without contents.
+        makes_files: bool,
         /// For how long.
         for_us: Option<u64>,
     },

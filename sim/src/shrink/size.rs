@@ -161,10 +161,10 @@ fn of_fault(fault: &Fault) -> u64 {
             PowerLoss::Reordered => 2,
         },
         Fault::Slow { times, for_us, .. } => digits((*times).into()) + lasting(for_us),
-        Fault::Pause { for_us, .. }
-        | Fault::Cut { for_us, .. }
-        | Fault::Trickle { for_us, .. }
-        | Fault::DiskFull { for_us, .. } => lasting(for_us),
+        Fault::Pause { for_us, .. } | Fault::Cut { for_us, .. } | Fault::Trickle { for_us, .. } => {
+            lasting(for_us)
+        }
+        Fault::DiskFull { makes_files, for_us, .. } => u64::from(*makes_files) + lasting(for_us),
         Fault::Weather { weather, for_us } => of_weather(weather) + lasting(for_us),
         Fault::SyncFails { times, .. } | Fault::ReadFails { times, .. } => digits((*times).into()),
         Fault::LoseMount { instead, .. } => match instead {

@@ -99,9 +99,16 @@ impl<M: Machines> World<M> {
                 network.weather = *weather;
                 Some(format!("{weather:?}"))
             }
-            Fault::DiskFull { disk, after_bytes, .. } => {
-                self.environment.disk(*disk).limit_room(Some(*after_bytes));
-                Some(format!("{disk} takes {after_bytes} more bytes"))
+            Fault::DiskFull { disk, after_bytes, makes_files, for_us: _ } => {
+                let system = self.environment.disk(*disk);
+                let files = if *makes_files {
+                    system.limit_room_of_contents(*after_bytes);
+                    ", and files without any"
+                } else {
+                    system.limit_room(Some(*after_bytes));
+                    ""
+                };
+                Some(format!("{disk} takes {after_bytes} more bytes{files}"))
             }
             Fault::SyncFails { disk, times } => {
                 self.environment.disk(*disk).fail_syncs(*times);

@@ -54,8 +54,9 @@ fn fault() -> impl Strategy<Value = Fault> {
         1 => Just(Fault::HalfOpen),
         1 => Just(Fault::FlipOnWire),
         1 => (weather(), for_us()).prop_map(|(weather, for_us)| Fault::Weather { weather, for_us }),
-        1 => (disk(), 0_u64..5_000, for_us())
-            .prop_map(|(disk, after_bytes, for_us)| Fault::DiskFull { disk, after_bytes, for_us }),
+        1 => (disk(), 0_u64..5_000, any::<bool>(), for_us()).prop_map(
+            |(disk, after_bytes, makes_files, for_us)| Fault::DiskFull { disk, after_bytes, makes_files, for_us }
+        ),
         1 => (disk(), 1_u32..4).prop_map(|(disk, times)| Fault::SyncFails { disk, times }),
         1 => (disk(), 1_u32..4).prop_map(|(disk, times)| Fault::ReadFails { disk, times }),
         3 => (0..WORKERS_MAX).prop_map(|worker| Fault::Rot { worker }),

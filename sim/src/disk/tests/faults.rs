@@ -19,6 +19,15 @@ fn a_full_disk_takes_what_fits_and_no_new_file() {
 }
 
 #[test]
+fn a_full_disk_may_make_files_and_fill_none() {
+    let mut system = shared(&[]);
+    system.limit_room_of_contents(1);
+    assert_eq!(system.write_file(&path("/a"), b"bc", Time::ZERO).unwrap_err().kind, OsErrorKind::NoSpace);
+    system.write_file(&path("/d"), b"", Time::ZERO).unwrap();
+    assert_eq!(shown(&system), ["/a=b", "/d="]);
+}
+
+#[test]
 fn a_file_is_replaced_on_a_full_disk() {
     let mut system = filled(false, &[("/f", "ab")]);
     system.limit_room(Some(0));

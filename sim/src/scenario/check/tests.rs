@@ -141,7 +141,10 @@ fn faults_are_within_named_bounds() {
         (Fault::ReadFails { disk, times: 0 }, "faults[0].fault.times is 0"),
         (Fault::Pause { host, for_us: Some(u64::MAX) }, "faults[0].fault.for_us is"),
         (Fault::Stop { worker: 0, back_after_us: u64::MAX }, "faults[0].fault.back_after_us is"),
-        (Fault::DiskFull { disk, after_bytes: u64::MAX, for_us: None }, "faults[0].fault.after_bytes is"),
+        (
+            Fault::DiskFull { disk, after_bytes: u64::MAX, makes_files: true, for_us: None },
+            "faults[0].fault.after_bytes is",
+        ),
         (Fault::Echo { worker: 0, every_us: 0 }, "faults[0].fault.every_us is 0"),
         (
             Fault::Trickle { from: host, to: Host::Manager, bytes_per_ms: 0, for_us: None },
