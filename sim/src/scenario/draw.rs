@@ -167,10 +167,26 @@ fn faults(stream: &mut Stream, scenario: &Scenario, kinds: &BTreeSet<FaultKind>)
     if kinds.contains(&FaultKind::Impatience) {
         faults.extend(cuts_farther_apart_than_patience(stream, scenario));
     }
+    if kinds.contains(&FaultKind::Reset) && stream.chance(Ratio::one_in(2)) {
+        faults.extend(resets_while_something_is_said(stream, scenario));
+    }
     if kinds.contains(&FaultKind::Cancel) && kinds.contains(&FaultKind::Reset) {
         faults.extend(cuts_after_giving_up(stream, scenario));
     }
     faults
+}
+
+/// Resets of workers' connections while something is said on them that is said once, unless it is said again afterwards.
+fn resets_while_something_is_said(stream: &mut Stream, scenario: &Scenario) -> Vec<PlannedFault> {
+    let mut reset = |worker| {
+        let kinds =
+            ["FromWorker::Unfetchable", "FromWorker::Ended", "FromWorker::PullOutputs", "ToWorker::Launch"];
+        let kind = stream.pick(&kinds).parse().expect("it is the name of a message");
+        let (nth, moment) = (stream.between(1, 4), *stream.pick(&[Moment::During, Moment::After]));
+        let fault = Fault::ResetConnection { of: Some(Host::Worker(worker)) };
+        PlannedFault { trigger: Trigger::Message { kind, nth, moment }, fault }
+    };
+    (0..scenario.workers.len() as u16).map(&mut reset).collect()
 }
 
 /// Resets of the connections of users who have just given up.
