@@ -55,7 +55,10 @@ fn a_job_is_left_found_again_by_its_key_and_waited_for() {
     scene.gate.open();
     waiting.finish().expect_success();
     scene.expect_output(3);
-    assert_eq!(json(&scene, &["job", "show", &first])["state"], "succeeded");
+    let ended = json(&scene, &["job", "show", &first]);
+    assert_eq!((&ended["state"], &ended["accepted_at"]), (&"succeeded".into(), &shown["accepted_at"]));
+    let seconds = |told: &Value| told["elapsed_seconds"].as_f64().expect("it is a number");
+    assert!(seconds(&ended) > seconds(&shown), "its time goes on in the next life: {ended}");
     assert_eq!(
         number(detach(&scene, &job, &["--key", "of the day"])),
         first,
